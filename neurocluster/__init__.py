@@ -1,0 +1,45 @@
+"""Run trained ReLU networks as clockless spiking processes.
+
+Heavy modules load when a name is used: importing the package imports none of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neurocluster.client.results import Result
+    from neurocluster.cluster import LocalCluster
+    from neurocluster.data.idx import Dataset, load_dataset
+    from neurocluster.errors import NeuroclusterError
+    from neurocluster.model.load import load_network, save_network
+
+__version__ = "0.1.0"
+__all__ = [
+    "Dataset",
+    "LocalCluster",
+    "NeuroclusterError",
+    "Result",
+    "__version__",
+    "load_dataset",
+    "load_network",
+    "save_network",
+]
+_HOMES = {
+    "Dataset": "neurocluster.data.idx",
+    "LocalCluster": "neurocluster.cluster",
+    "NeuroclusterError": "neurocluster.errors",
+    "Result": "neurocluster.client.results",
+    "load_dataset": "neurocluster.data.idx",
+    "load_network": "neurocluster.model.load",
+    "save_network": "neurocluster.model.load",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module."""
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,177 @@
+"""Run a whole cluster on this machine behind one object: `LocalCluster`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from neurocluster.client.results import Result
+from neurocluster.client.session import Session
+from neurocluster.config import RunConfig
+from neurocluster.errors import ClusterError, StartTimeout
+from neurocluster.launch.base import Exit
+from neurocluster.launch.local import LocalLauncher
+from neurocluster.model.graph import Graph
+from neurocluster.model.load import load_network
+from neurocluster.model.partition import make_plan, parse_splits
+
+CONNECT_S: Final = 10.0
+POLL_S: Final = 0.005
+
+
+class LocalCluster:
+    """Start controller and workers as processes here; stream frames through them.
+
+    Use it as an asynchronous context manager; leaving it ends every process:
+
+        async with LocalCluster(split="conv1=rows:2") as cluster:
+            async for result in cluster.stream(images):
+                print(result.class_by_count)
+
+    Attributes:
+        session: The client's session.
+        launcher: The processes.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig | None = None,
+        *,
+        logs: Path | None = None,
+        **settings: Any,
+    ) -> None:
+        """Describe a cluster; nothing starts before ``async with`` or `open`.
+
+        Args:
+            config: All settings; default as `neurocluster run` has them.
+            logs: Folder for the processes' standard error; default temporary.
+            **settings: Fields of `config.RunConfig` that replace the config's.
+
+        Raises:
+            ConfigError: A setting is unknown or wrong.
+            ModelError: The network or its split is wrong.
+        """
+        self.config = (config or RunConfig()).replace(**settings)
+        self.graph: Graph = load_network(self.config.network)
+        self.plan = make_plan(self.graph, parse_splits(self.config.split))
+        self._folder = Path(tempfile.mkdtemp(prefix="nc-"))
+        self.logs = logs or self._folder / "logs"
+        self.launcher = LocalLauncher(self.logs)
+        self.session: Session | None = None
+        self._streaming = False
+
+    async def __aenter__(self) -> Self:
+        """Start everything; see `open`."""
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        """End everything; see `close`."""
+        await self.close()
+
+    async def open(self) -> None:
+        """Start the processes and wait until the cluster runs.
+
+        Raises:
+            ClusterError: The cluster could not be completed.
+        """
+        try:
+            await self._open()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _open(self) -> None:
+        connection = self._folder / "connection.json"
+        endpoint = f"ipc://{self._folder}/control"
+        arguments = self.config.cluster_options() | {
+            "connection": str(connection),
+            "bind": endpoint,
+            "deadline_s": str(self.config.deadline_s),
+        }
+        await self.launcher.open()
+        await self.launcher.start("controller", "controller", arguments)
+        starts = [
+            self.launcher.start(
+                partition.name, "worker", {"endpoint": endpoint, "slot": str(slot)}
+            )
+            for slot, partition in enumerate(self.plan.partitions)
+        ]
+        await asyncio.gather(*starts)
+        await self._wait_for(connection)
+        self.session = Session(endpoint)
+        self.launcher.on_exit = self._exited
+        await self.session.open()
+
+    async def _wait_for(self, connection: Path) -> None:
+        deadline = time.monotonic() + CONNECT_S
+        while not connection.exists():
+            for done in self.launcher.poll():
+                message = f"{done.slot} {_cause(done)}{self._log_end(done.slot)}"
+                raise ClusterError(message)
+            if time.monotonic() > deadline:
+                message = f"the controller did not start within {CONNECT_S:.0f} s"
+                raise StartTimeout(message)
+            await asyncio.sleep(POLL_S)
+
+    def _exited(self, done: Exit) -> None:
+        """The controller hears of workers itself; its own end we report."""
+        session = self.session
+        if done.slot == "controller" and session is not None and done.code != 0:
+            session.controller_exited(_cause(done))
+
+    def _log_end(self, slot: str, lines: int = 5) -> str:
+        try:
+            text = self.launcher.log(slot).read_text(errors="replace")
+        except OSError:
+            return ""
+        end = text.strip().splitlines()[-lines:]
+        return "\n  " + "\n  ".join(end) if end else ""
+
+    @property
+    def roster(self) -> tuple[Mapping[str, Any], ...]:
+        """Return who runs what: partition, host, pid, endpoint."""
+        return self.session.roster if self.session is not None else ()
+
+    async def stream(self, images: Iterable[Any]) -> AsyncIterator[Result]:
+        """Stream images through the cluster; yield each frame's result in order.
+
+        Args:
+            images: uint8 images, or floats in [0, 1], of the input's shape. A bad
+                image fails alone: its result carries the error.
+
+        Raises:
+            ClusterError: The cluster failed; results up to then were yielded.
+        """
+        if self.session is None:
+            message = "the cluster is not open; use 'async with LocalCluster(...)'"
+            raise ClusterError(message)
+        self.session.submit(images)
+        async for chunk in self.session.chunks():
+            for result in chunk.results():
+                yield result
+
+    async def close(self) -> None:
+        """End the session and every process; may be called twice."""
+        session, self.session = self.session, None
+        with contextlib.suppress(ClusterError):
+            if session is not None:
+                await session.close()
+        await self.launcher.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _cause(done: Exit) -> str:
+    from neurocluster.controller.run import exit_cause
+
+    return exit_cause(done.code)

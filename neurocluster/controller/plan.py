@@ -1,0 +1,126 @@
+"""Describe each node's part of the plan: what PREPARE carries."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from neurocluster.coding.delay import rank_table
+from neurocluster.dtypes import CLIENT, FirePolicy, Quantizer
+from neurocluster.model.convert import FixedNetwork
+from neurocluster.model.graph import Graph
+from neurocluster.model.load import describe_layer
+from neurocluster.model.partition import Link, Plan, partition_spec, spec_to_wire
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a cluster runs.
+
+    Attributes:
+        window: Frames in flight.
+        max_spikes: Spikes of a full packet.
+        hwm: Packets queued at each side of a link.
+        folder: For ipc sockets.
+        where: ``ipc``, or ``tcp://HOST:*``.
+    """
+
+    quantizer: Quantizer
+    fire: FirePolicy
+    window: int
+    max_spikes: int
+    hwm: int
+    folder: str
+    where: str
+
+
+class ClusterPlan:
+    """Hold a plan and answer what each node needs."""
+
+    def __init__(self, fixed: FixedNetwork, plan: Plan, settings: Settings) -> None:
+        """Take a converted network, its partitions and the settings."""
+        self._fixed, self.plan, self._settings = fixed, plan, settings
+        self.partitions = tuple(p.name for p in plan.partitions)
+        self.links = {k.index: (k.source, k.destination) for k in plan.links}
+        self.plan_hash = plan_hash(fixed, plan, settings)
+
+    def prepare(self, node: str) -> dict[str, Any]:
+        """Return the body of PREPARE for a node."""
+        settings = self._settings
+        shared: dict[str, Any] = {
+            "epoch": 1,
+            "window": settings.window,
+            "max_spikes": settings.max_spikes,
+            "hwm": settings.hwm,
+            "folder": settings.folder,
+            "where": settings.where,
+        }
+        body: dict[str, Any] = {
+            "node": node,
+            "partition": None,
+            "inbound": [row(link) for link in self.plan.inbound(node)],
+            "outbound": [row(link) for link in self.plan.outbound(node)],
+            "settings": shared,
+            "plan_hash": self.plan_hash,
+        }
+        if node == CLIENT:
+            shared["ranks"] = rank_table(self._fixed.graph.input).tobytes()
+            shared["network"] = self.describe()
+            return body
+        partition = next(p for p in self.plan.partitions if p.name == node)
+        spec = partition_spec(
+            self._fixed, partition, quantizer=settings.quantizer, fire=settings.fire,
+            window=settings.window, max_spikes=settings.max_spikes,
+        )  # fmt: skip
+        body["partition"] = spec_to_wire(spec)
+        return body
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a client must know of the network."""
+        graph = self._fixed.graph
+        source = graph.input
+        return {
+            "name": graph.name,
+            "input": [source.shape.height, source.shape.width, source.shape.channels],
+            "scale": source.scale,
+            "shift": source.shift,
+            "layers": [describe_layer(layer) for layer in graph.layers],
+            "neurons": graph.neuron_count,
+            "stages": [stage.layer.name for stage in graph.stages],
+            "partitions": [
+                [p.name, p.stage, _neurons(graph, p.rows, p.channels, p.stage)]
+                for p in self.plan.partitions
+            ],
+            "links": [
+                [k.index, k.name, k.source, k.destination] for k in self.plan.links
+            ],
+            "thresholds": list(self._fixed.thresholds),
+            "offset": self._fixed.offset,
+            "quantizer": self._settings.quantizer,
+            "fire": self._settings.fire,
+            "window": self._settings.window,
+        }
+
+
+def _neurons(
+    graph: Graph, rows: tuple[int, int], channels: tuple[int, int], stage: int
+) -> int:
+    width = graph.stages[stage].neuron_shape.width
+    return (rows[1] - rows[0]) * width * (channels[1] - channels[0])
+
+
+def row(link: Link) -> list[Any]:
+    """Return a link as `link.buffers.LinkSpec` takes it."""
+    return [link.index, link.name, link.first, link.last, link.size, link.width]
+
+
+def plan_hash(fixed: FixedNetwork, plan: Plan, settings: Settings) -> str:
+    """Return a digest of everything that members must agree on."""
+    digest = hashlib.sha256()
+    digest.update(repr((plan, fixed.thresholds, fixed.offset)).encode())
+    digest.update(repr((settings.quantizer, settings.fire, settings.window)).encode())
+    for stage in fixed.stages:
+        digest.update(stage.weight.tobytes())
+        digest.update(stage.initial.tobytes())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,155 @@
+"""Run a controller: one control socket, a tick, a connection file, an end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+
+from neurocluster import __version__
+from neurocluster.controller import state as s
+from neurocluster.controller.connection import write_connection
+from neurocluster.controller.plan import ClusterPlan
+from neurocluster.errors import WireError
+from neurocluster.transport.zeromq import ControlSocket, new_context
+from neurocluster.wire.control import CONTROL_LIMIT, decode_control, encode_control
+
+TICK_S: Final = 0.05
+_log = logging.getLogger(__name__)
+_STDIN: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerOptions:
+    """How a controller meets its members.
+
+    Attributes:
+        bind: Control endpoint.
+        connection: Connection file to write, or None.
+        deadline_s: For the whole bring-up.
+        leased: True if standard input is a lease pipe.
+    """
+
+    bind: str
+    connection: Path | None
+    deadline_s: float
+    leased: bool
+
+
+def run_controller(plan: ClusterPlan, options: ControllerOptions) -> int:
+    """Serve one client, then end; return the exit code."""
+    return uvloop.run(_controller(plan, options))
+
+
+async def _controller(plan: ClusterPlan, options: ControllerOptions) -> int:
+    runner = ControllerRunner(plan, options)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, runner.event, s.StopAsked())
+    if options.leased:
+        loop.add_reader(_STDIN, runner.read_lease)
+    try:
+        return await runner.done
+    finally:
+        runner.close()
+
+
+class ControllerRunner:
+    """Own the control socket; `close` releases it and removes the file."""
+
+    def __init__(self, plan: ClusterPlan, options: ControllerOptions) -> None:
+        """Bind, and write the connection file."""
+        self._context = new_context(8)
+        self.state = s.Controller(
+            plan,
+            generation=secrets.randbits(63),
+            cluster=secrets.token_hex(8),
+            version=__version__,
+            cores=os.cpu_count() or 1,
+            deadline_ns=int(options.deadline_s * 1e9),
+        )
+        self._socket = ControlSocket(
+            self._context, self._received, bind=options.bind, limit=CONTROL_LIMIT
+        )
+        self.endpoint = self._socket.endpoint
+        self._connection = options.connection
+        if options.connection is not None:
+            write_connection(options.connection, self.endpoint)
+        self._loop = asyncio.get_running_loop()
+        self.done: asyncio.Future[int] = self._loop.create_future()
+        self._pending = b""
+        self._strangers = 0
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+        self.on_log: Callable[[str], None] = _log.info
+
+    def event(self, event: s.Event) -> None:
+        """Give the state machine an event and do what it says."""
+        for action in self.state.handle(event, time.monotonic_ns()):
+            match action:
+                case s.Send(peer, message):
+                    self._socket.send(encode_control(message), peer)
+                case s.Log(text):
+                    self.on_log(text)
+                case s.Finish(code, text):
+                    level = logging.INFO if code == 0 else logging.ERROR
+                    _log.log(level, "ends: exit status %d: %s", code, text)
+                    if not self.done.done():
+                        self.done.set_result(code)
+
+    def _received(self, peer: bytes, data: bytes) -> None:
+        try:
+            message = decode_control(data)
+        except WireError as error:
+            self._strangers += 1
+            if self._strangers == 1:
+                _log.warning("dropped a message that is none of ours: %s", error)
+            return
+        self.event(s.Received(peer, message))
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+        self.event(s.Tick())
+
+    def read_lease(self) -> None:
+        """Read exits that the launcher reports; end when it is gone."""
+        data = os.read(_STDIN, 1 << 16)
+        if not data:
+            self._loop.remove_reader(_STDIN)
+            _log.error("the process that started this controller is gone")
+            if not self.done.done():
+                self.done.set_result(s.EXIT_FAILED)
+            return
+        *lines, self._pending = (self._pending + data).split(b"\n")
+        for line in lines:
+            event: dict[str, Any] = json.loads(line)
+            self.event(s.Exited(int(event["pid"]), exit_cause(int(event["code"]))))
+
+    def close(self) -> None:
+        """Release the socket and remove the connection file."""
+        self._timer.cancel()
+        self._socket.close()
+        if self._connection is not None:
+            self._connection.unlink(missing_ok=True)
+        if not self._context.closed:
+            self._context.term()
+
+
+def exit_cause(code: int) -> str:
+    """Return words for an exit: ``was killed by signal 9 (SIGKILL)``."""
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = "unknown"
+        return f"was killed by signal {-code} ({name})"
+    return f"ended with exit status {code}"

@@ -1,0 +1,86 @@
+"""Say what a process of each role runs; arguments are plain text.
+
+The template imports this module, so everything here and below is warm when it forks.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Final
+
+from neurocluster.controller.plan import ClusterPlan, Settings
+from neurocluster.controller.run import ControllerOptions, run_controller
+from neurocluster.errors import NeuroclusterError
+from neurocluster.launch.warm import warm_engines
+from neurocluster.model.convert import convert
+from neurocluster.model.load import load_network
+from neurocluster.model.partition import make_plan, parse_splits
+from neurocluster.worker.run import run_worker
+
+LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+EXIT_FAILED: Final = 1
+
+
+def log_to_stderr(level: str) -> None:
+    """Send log lines of at least a level to standard error."""
+    logging.basicConfig(level=level.upper(), format=LOG_FORMAT)
+
+
+def build_plan(options: dict[str, str], folder: str) -> ClusterPlan:
+    """Load, convert and cut a network as options ask.
+
+    Args:
+        options: Text of `config.RunConfig.cluster_options`.
+        folder: For ipc sockets.
+
+    Raises:
+        ModelError: Network, thresholds or splits are wrong.
+    """
+    graph = load_network(options["network"] or None)
+    thresholds = json.loads(options["threshold"]) or None
+    fixed = convert(graph, thresholds, float(options["offset"]))
+    plan = make_plan(graph, parse_splits(json.loads(options["split"])))
+    settings = Settings(
+        options["quantizer"],  # type: ignore[arg-type]
+        options["fire"],  # type: ignore[arg-type]
+        int(options["window"]),
+        int(options["max_spikes"]),
+        int(options["hwm"]),
+        folder,
+        options.get("where", "ipc"),
+    )
+    return ClusterPlan(fixed, plan, settings)
+
+
+def controller_role(arguments: dict[str, str]) -> int:
+    """Run a controller that a launcher started."""
+    log_to_stderr(arguments.get("log_level", "info"))
+    connection = Path(arguments["connection"])
+    try:
+        plan = build_plan(arguments, str(connection.parent))
+        options = ControllerOptions(
+            bind=arguments["bind"],
+            connection=connection,
+            deadline_s=float(arguments["deadline_s"]),
+            leased=True,
+        )
+        return run_controller(plan, options)
+    except NeuroclusterError as error:
+        logging.getLogger(__name__).error("%s", error)
+        return EXIT_FAILED
+
+
+def worker_role(arguments: dict[str, str]) -> int:
+    """Run a worker that a launcher started."""
+    log_to_stderr(arguments.get("log_level", "info"))
+    return run_worker(arguments["endpoint"], slot=int(arguments["slot"]), leased=True)
+
+
+def warm() -> None:
+    """Load what every worker uses, before the first fork."""
+    warm_engines()
+
+
+ROLES: Final = {"controller": controller_role, "worker": worker_role}

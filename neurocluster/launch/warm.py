@@ -1,0 +1,62 @@
+"""Compile or load all compiled code of a cluster before its processes need it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from neurocluster.client.engine import Engine as ClientEngine
+from neurocluster.coding.delay import rank_table
+from neurocluster.dtypes import FirePolicy, Quantizer
+from neurocluster.kernels.tables import compile_layer
+from neurocluster.link.buffers import LinkBuffers, LinkSpec
+from neurocluster.model.convert import FixedNetwork, convert
+from neurocluster.model.graph import Dense, Graph, Input, Shape
+from neurocluster.model.partition import Plan, make_plan, partition_spec
+from neurocluster.worker.engine import Engine
+
+
+def warm_layers(
+    fixed: FixedNetwork, plan: Plan, quantizer: Quantizer, fire: FirePolicy
+) -> Iterator[str]:
+    """Compile or load the kernels of each partition; yield its name when done."""
+    for partition in plan.partitions:
+        spec = partition_spec(
+            fixed, partition, quantizer=quantizer, fire=fire, window=1, max_spikes=1
+        )
+        width = plan.inbound(partition.name)[0].width
+        compile_layer(spec, width, plan.outbound(partition.name)[0].width)
+        yield partition.name
+
+
+def warm_engines() -> None:
+    """Pass one frame of a tiny network through a client and a worker engine."""
+    weight, bias = np.ones((2, 4), np.float32), np.zeros(2, np.float32)
+    graph = Graph("tiny", Input(Shape(1, 1, 4)), (Dense("d", 2, False, weight, bias),))
+    plan = make_plan(graph)
+    spec = partition_spec(
+        convert(graph), plan.partitions[0], quantizer="hysteresis", fire="once",
+        window=2, max_spikes=4,
+    )  # fmt: skip
+    links = [
+        LinkSpec(k.index, k.name, k.first, k.last, k.size, k.width) for k in plan.links
+    ]
+    worker = Engine(spec, links[:1], links[1:])
+    client = ClientEngine(
+        links[1:], links[:1], ranks=rank_table(graph.input), window=2, max_spikes=4
+    )
+    client.start(np.full(4, 255, np.uint8))
+    client.start_order(np.arange(4, dtype=np.uint32))
+    _pass(client.node, worker.node, worker)
+    worker.flush()
+    _pass(worker.node, client.node, client)
+
+
+def _pass(
+    source: LinkBuffers, target: LinkBuffers, engine: Engine | ClientEngine
+) -> None:
+    for start, size in source.pieces[0][: source.outbound["pieces_count"][0]]:
+        target.message[:size] = source.outboxes[0][start : start + size]
+        engine.receive(int(size))
+    source.take_sent(0)

@@ -1,0 +1,198 @@
+"""Own the buffers and records behind one node's links for one epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from neurocluster.dtypes import I64, U8, U32, Records
+from neurocluster.errors import RemoteLinkError
+from neurocluster.kernels.clock import monotonic_clock
+from neurocluster.link.records import CONTEXT, FAULTS, INBOUND, NODE, OUTBOUND
+from neurocluster.metrics.histogram import BINS
+from neurocluster.wire.packet import HEADER_BYTES
+
+SLACK_BYTES: Final = 64
+CONTROL_BYTES: Final = 4096
+"""Room in the message buffer for a HELLO or a packet of wider integers."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSpec:
+    """Describe one end of a link.
+
+    Attributes:
+        index: Number of the link in the plan.
+        name: ``source->destination``.
+        first: First address carried.
+        last: One past the last address carried.
+        size: Addresses of the source layer.
+        width: Bytes of a word, 2 or 4.
+    """
+
+    index: int
+    name: str
+    first: int
+    last: int
+    size: int
+    width: int
+
+
+class LinkBuffers:
+    """Hold the records that compiled link code works on; owns all their memory.
+
+    Attributes:
+        record: (1,) NODE.
+        inbound: (inbound links,) INBOUND.
+        outbound: (outbound links,) OUTBOUND.
+        contexts: (window,) CONTEXT.
+        message: Buffer that the transport receives into.
+        outboxes: One buffer a link, out of which the transport sends.
+        pieces: One (n, 2) table a link: start and size of each packet.
+        transit: (inbound links, BINS) uint32, all packets.
+        wire: (inbound links, BINS) uint32, packets that met an idle inbox.
+    """
+
+    def __init__(
+        self,
+        inbound: Sequence[LinkSpec],
+        outbound: Sequence[LinkSpec],
+        *,
+        window: int,
+        max_spikes: int,
+        epoch: int,
+        burst_words: int,
+        payload_bytes: int = 0,
+        clock: tuple[int, I64] | None = None,
+    ) -> None:
+        """Allocate everything.
+
+        Args:
+            inbound: Links that end here.
+            outbound: Links that start here.
+            window: Frames in flight.
+            max_spikes: Spikes of a full packet.
+            epoch: Number of the epoch.
+            burst_words: Most spikes that one received packet can cause.
+            payload_bytes: Largest payload other than spikes.
+            clock: Address of a clock function and its memory; default monotonic.
+        """
+        self.inbound_specs, self.outbound_specs = tuple(inbound), tuple(outbound)
+        self.epoch = epoch
+        self.record: Records = np.zeros(1, NODE)
+        self.inbound: Records = np.zeros(len(inbound), INBOUND)
+        self.outbound: Records = np.zeros(len(outbound), OUTBOUND)
+        self.contexts: Records = np.zeros(window, CONTEXT)
+        self._kept: list[npt.NDArray[np.generic]] = []
+        address, scratch = clock or (monotonic_clock(), np.zeros(2, np.int64))
+        widest = max((link.width for link in inbound), default=2)
+        body = HEADER_BYTES + max(max_spikes * widest, payload_bytes)
+        self.message: U8 = np.zeros(body + CONTROL_BYTES, np.uint8)
+        limit = 1 + max((link.index for link in inbound), default=0)
+        slots = np.full(limit, -1, np.int64)
+        for slot, link in enumerate(inbound):
+            slots[link.index] = slot
+        node = self.record[0]
+        for name, value in {
+            "clock_at": address,
+            "epoch": epoch,
+            "window": window,
+            "max_spikes": max_spikes,
+            "inbound_count": len(inbound),
+            "outbound_count": len(outbound),
+            "free_count": window,
+            "link_limit": limit,
+            "message_size": body,
+        }.items():
+            node[name] = value
+        for name, array in {
+            "clock_scratch_at": scratch,
+            "inbound_at": self.inbound,
+            "outbound_at": self.outbound,
+            "contexts_at": self.contexts,
+            "free_at": np.arange(window)[::-1].astype(np.int64),
+            "slots_at": np.full(window, -1, np.int64),
+            "link_slots_at": slots,
+            "message_at": self.message,
+        }.items():
+            node[name] = self._keep(array)
+        self.transit: U32 = np.zeros((len(inbound), BINS), np.uint32)
+        self.wire: U32 = np.zeros((len(inbound), BINS), np.uint32)
+        for k, link in enumerate(inbound):
+            self._inbound(k, link, window)
+        self.outboxes: list[U8] = []
+        self.pieces: list[I64] = []
+        for k, link in enumerate(outbound):
+            self._outbound(k, link, window, max_spikes, burst_words, payload_bytes)
+
+    def _keep(self, array: npt.NDArray[np.generic]) -> int:
+        self._kept.append(array)
+        return int(array.ctypes.data)
+
+    def _inbound(self, k: int, link: LinkSpec, window: int) -> None:
+        record = self.inbound[k]
+        record["index"], record["width"] = link.index, link.width
+        record["first_word"], record["last_word"] = 2 * link.first, 2 * link.last
+        record["sequence"] = 1
+        record["received_at"] = self._keep(np.zeros(window, np.int64))
+        record["transit_at"] = self._keep(self.transit[k])
+        record["wire_at"] = self._keep(self.wire[k])
+
+    def _outbound(
+        self, k: int, link: LinkSpec, window: int, most: int, burst: int, payload: int
+    ) -> None:
+        record = self.outbound[k]
+        packet = (HEADER_BYTES + max(most * link.width, payload) + 127) // 64 * 64
+        packets = burst // most + 2 * window + 4
+        # Untouched pages of these buffers cost no memory.
+        outbox = np.empty(packets * packet, np.uint8)
+        pieces = np.zeros((packets, 2), np.int64)
+        self.outboxes.append(outbox)
+        self.pieces.append(pieces)
+        for name, value in {
+            "index": link.index,
+            "first_word": 2 * link.first,
+            "last_word": 2 * link.last,
+            "everything": int(link.first == 0 and link.last == link.size),
+            "width": link.width,
+            "sequence": 1,
+            "pending_at": self._keep(np.empty(window * most * link.width, np.uint8)),
+            "pending_count_at": self._keep(np.zeros(window, np.int64)),
+            "sent_at": self._keep(np.zeros(window, np.int64)),
+            "created_at": self._keep(np.zeros(window, np.int64)),
+            "outbox_at": self._keep(outbox),
+            "outbox_size": outbox.nbytes,
+            "pieces_at": self._keep(pieces),
+            "pieces_size": packets,
+        }.items():
+            record[name] = value
+
+    @property
+    def waiting(self) -> int:
+        """Return how many links have packets to send."""
+        return int(self.record["outboxes"][0])
+
+    def take_sent(self, k: int) -> None:
+        """Empty a link's outbox after its last packet was sent."""
+        record = self.outbound[k]
+        record["pieces_count"] = record["pieces_done"] = record["outbox_used"] = 0
+        self.record["outboxes"] -= 1
+
+
+def link_fault(node: LinkBuffers, code: int) -> RemoteLinkError:
+    """Translate a fault of compiled code; names the link, the frame, both values."""
+    state = node.record[0]
+    number = int(state["fault_link"])
+    specs = (*node.inbound_specs, *node.outbound_specs)
+    names = {link.index: link.name for link in specs}
+    return RemoteLinkError(
+        names.get(number, str(number)),
+        FAULTS[code],
+        int(state["fault_frame"]),
+        int(state["fault_expected"]),
+        int(state["fault_got"]),
+    )

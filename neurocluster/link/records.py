@@ -1,0 +1,117 @@
+"""Lay out the state of a node's links: one NODE, many INBOUND, OUTBOUND, CONTEXT.
+
+A node is a worker or the client. Fields named ``*_at`` are addresses of arrays that
+`link.buffers.LinkBuffers` owns. All counters are totals of one epoch.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from neurocluster.kernels.records import record
+
+NODE: Final = record(
+    "clock_at",  # function: scratch address -> nanoseconds
+    "clock_scratch_at",
+    "epoch",
+    "window",
+    "max_spikes",
+    "inbound_at",
+    "inbound_count",
+    "outbound_at",
+    "outbound_count",
+    "contexts_at",
+    "free_at",  # int64 (window,): stack of free contexts
+    "free_count",
+    "slots_at",  # int64 (window,): context of frame % window, or -1
+    "link_slots_at",  # int64 (link_limit,): inbound slot of a link, or -1
+    "link_limit",
+    "message_at",
+    "message_size",
+    "next_frame",  # the oldest frame not yet closed
+    "open_frames",
+    "partials",  # partial packets waiting for an idle inbox
+    "outboxes",  # links with packets to send
+    "idle",  # the next packet meets an idle inbox
+    "stale",  # packets of another epoch, dropped
+    "fault_link",
+    "fault_frame",
+    "fault_expected",
+    "fault_got",
+    "kernel_ns",
+    "handled_frames",
+    "contexts_peak",
+)
+INBOUND: Final = record(
+    "index",
+    "first_word",
+    "last_word",
+    "width",
+    "sequence",  # of the next packet
+    "next_close",  # frame whose marker comes next
+    "received_at",  # int64 (window,): words by context
+    "spikes",
+    "negative",
+    "packets",
+    "bytes",
+    "transit_at",  # histogram of all packets
+    "wire_at",  # histogram of packets that met an idle inbox
+    "transit_max",
+)
+OUTBOUND: Final = record(
+    "index",
+    "first_word",
+    "last_word",
+    "everything",  # 1 if the link carries the whole layer
+    "width",
+    "sequence",
+    "pending_at",  # words (window, max_spikes)
+    "pending_count_at",  # int64 (window,)
+    "sent_at",  # int64 (window,): words sent, by context
+    "created_at",  # int64 (window,): time of the first pending word
+    "outbox_at",
+    "outbox_size",
+    "outbox_used",
+    "pieces_at",  # int64 (pieces, 2): start and size of each packet
+    "pieces_size",
+    "pieces_count",
+    "pieces_done",
+    "spikes",
+    "negative",
+    "packets",
+    "bytes",
+)
+CONTEXT: Final = record(
+    "frame",
+    "is_open",
+    "missing",  # inbound links that have not closed the frame
+    "failed",  # 0, or 1 + index of the partition at fault
+    "failed_neuron",
+    "opened_ns",
+    "service_ns",
+    "sent_spikes",
+)
+
+# Results of `receive` and its like; negative values are faults.
+MORE: Final = 0
+FRAME_CLOSED: Final = 1
+NOT_CANONICAL: Final = 2
+STALE: Final = 3
+BAD_LINK: Final = -1
+BAD_SEQUENCE: Final = -2
+BAD_FRAME: Final = -3
+BAD_ADDRESS: Final = -4
+BAD_COUNT: Final = -5
+BAD_ORDER: Final = -6
+BAD_KIND: Final = -7
+FULL: Final = -8
+FAULTS: Final = {
+    BAD_LINK: "packet of a link that is not ours",
+    BAD_SEQUENCE: "packet lost, repeated or out of order",
+    BAD_FRAME: "frame outside the window",
+    BAD_ADDRESS: "spike outside the link's addresses",
+    BAD_COUNT: "spikes received differ from spikes sent",
+    BAD_ORDER: "frames closed out of order",
+    BAD_KIND: "packet of a kind that this link does not carry",
+    FULL: "outbox full",
+}

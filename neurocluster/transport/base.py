@@ -1,0 +1,55 @@
+"""Define what a transport gives a node: one inbox, one ordered outlet a link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from neurocluster.dtypes import U8
+
+
+class Inbox(Protocol):
+    """Receive packets of all inbound links."""
+
+    def receive_into(self, buffer: U8) -> int:
+        """Receive one message into the buffer.
+
+        Returns:
+            Its size, which may exceed the buffer (the rest is cut off), or -1 when
+            nothing waits. After -1 the inbox calls its wake-up when more arrives.
+        """
+
+    def close(self) -> None:
+        """Release everything; may be called twice."""
+
+
+class Outlet(Protocol):
+    """Send packets of one link, in order."""
+
+    def send(self, packet: memoryview) -> bool:
+        """Take one packet (it is copied), or return False when the link is full.
+
+        After False the outlet calls its wake-up when there is room again.
+        """
+
+    def close(self) -> None:
+        """Release everything; may be called twice."""
+
+
+class Handler(Protocol):
+    """Compute: what a pump hands packets to."""
+
+    def receive(self, size: int) -> int:
+        """Handle the packet in the node's message buffer.
+
+        Returns:
+            A negative fault, or a code plus 16 times the number of links that have
+            packets to send.
+        """
+
+    def flush(self) -> int:
+        """Note that the inbox is empty; returns as `receive` does."""
+
+
+Schedule = Callable[[Callable[[], None]], object]
+"""Run a callback soon, as `asyncio.AbstractEventLoop.call_soon` does."""

@@ -1,0 +1,255 @@
+"""Implement the transport on ZeroMQ: raw non-blocking sockets beside asyncio.
+
+A ZeroMQ file descriptor is edge-like: it only says "look at EVENTS", and any send or
+receive may swallow its signal. Every callback therefore reads EVENTS of its own
+socket first, and a socket used in both directions looks again after each send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import zmq
+
+from neurocluster.dtypes import U8
+from neurocluster.errors import LocalLinkError
+
+TCP_BUFFER_BYTES: Final = 64 * 1024
+"""SNDBUF and RCVBUF of tcp links; the default hides up to 4 MB in the kernel."""
+IPC_PATH_BYTES: Final = 107
+"""Longest path of a Unix domain socket."""
+HANDSHAKE_MS: Final = 2000
+TCP_RETRY_MS: Final = 10_000
+CONTROL_BUDGET: Final = 64
+CONTROL_HWM: Final = 10_000
+
+Again = zmq.Again
+
+
+def new_context(sockets: int) -> zmq.Context[zmq.Socket[bytes]]:
+    """Make a context with room for a number of sockets."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    context.set(zmq.MAX_SOCKETS, max(1023, sockets + 64))
+    return context
+
+
+def _watch(socket: zmq.Socket[bytes], wake: Callable[[], None]) -> Callable[[], None]:
+    """Call ``wake`` when a socket may have news; return how to stop that."""
+    loop = asyncio.get_running_loop()
+    descriptor = socket.get(zmq.FD)
+
+    def look() -> None:
+        socket.get(zmq.EVENTS)
+        wake()
+
+    loop.add_reader(descriptor, look)
+    return lambda: bool(loop.remove_reader(descriptor)) and None
+
+
+def _prepare(socket: zmq.Socket[bytes], hwm: int, limit: int) -> None:
+    socket.set(zmq.LINGER, 0)
+    socket.set(zmq.SNDHWM, hwm)
+    socket.set(zmq.RCVHWM, hwm)
+    socket.set(zmq.MAXMSGSIZE, limit)
+    socket.set(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+
+
+class ZmqInbox:
+    """Receive on one PULL socket, bound to a fresh endpoint."""
+
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], where: str, hwm: int, limit: int
+    ) -> None:
+        """Bind.
+
+        Args:
+            context: Owns the socket.
+            where: ``ipc://PATH`` or ``tcp://HOST:*``.
+            hwm: Messages queued for each link.
+            limit: Most bytes of a message.
+
+        Raises:
+            LocalLinkError: The endpoint cannot be bound.
+        """
+        self._socket = context.socket(zmq.PULL)
+        _prepare(self._socket, hwm, limit)
+        self._path: Path | None = None
+        if where.startswith("tcp://"):
+            self._socket.set(zmq.RCVBUF, TCP_BUFFER_BYTES)
+        else:
+            self._path = Path(where.removeprefix("ipc://"))
+            check_path(self._path)
+        try:
+            self._socket.bind(where)
+        except zmq.ZMQError as error:
+            self._socket.close(0)
+            message = f"cannot bind {where}: {error.strerror}"
+            raise LocalLinkError(message) from error
+        self.endpoint: str = self._socket.get(zmq.LAST_ENDPOINT).decode().rstrip("\0")
+        self._raw: Any = super(zmq.Socket, self._socket).recv_into
+        self._stop: Callable[[], None] = lambda: None
+
+    def watch(self, wake: Callable[[], None]) -> None:
+        """Call ``wake`` when messages may have arrived."""
+        self._stop = _watch(self._socket, wake)
+
+    def receive_into(self, buffer: U8) -> int:
+        """Receive one message; see `transport.base.Inbox`."""
+        try:
+            return int(self._raw(buffer, flags=zmq.NOBLOCK))
+        except zmq.Again:
+            return -1
+
+    def close(self) -> None:
+        """Close and remove the socket's file."""
+        if self._socket.closed:
+            return
+        self._stop()
+        self._socket.close(0)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+class ZmqOutlet:
+    """Send on one PUSH socket, connected exactly once in its life."""
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        endpoint: str,
+        hwm: int,
+        wake: Callable[[], None],
+    ) -> None:
+        """Connect; ``wake`` is called when there may be room again."""
+        self._socket = context.socket(zmq.PUSH)
+        _prepare(self._socket, hwm, -1)
+        if endpoint.startswith("tcp://"):
+            self._socket.set(zmq.SNDBUF, TCP_BUFFER_BYTES)
+            self._socket.set(zmq.TCP_MAXRT, TCP_RETRY_MS)
+        self._socket.connect(endpoint)
+        self._raw: Any = super(zmq.Socket, self._socket).send
+        self._stop = _watch(self._socket, wake)
+
+    def send(self, packet: memoryview | bytes) -> bool:
+        """Send one message; see `transport.base.Outlet`."""
+        while True:
+            try:
+                self._raw(packet, zmq.NOBLOCK)
+            except zmq.Again:
+                events = self._socket.get(zmq.EVENTS)
+                if not isinstance(events, int) or not events & zmq.POLLOUT:
+                    return False
+            else:
+                return True
+
+    def close(self) -> None:
+        """Close without waiting: what was sent is accounted for by the protocol."""
+        if self._socket.closed:
+            return
+        self._stop()
+        self._socket.close(0)
+
+
+class ControlSocket:
+    """Exchange control messages: ROUTER in the controller, DEALER elsewhere."""
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        on_message: Callable[[bytes, bytes], None],
+        *,
+        bind: str | None = None,
+        connect: str | None = None,
+        identity: bytes = b"",
+        limit: int,
+    ) -> None:
+        """Open.
+
+        Args:
+            context: Owns the socket.
+            on_message: Called with (peer identity, message); the identity is empty
+                on the connecting side.
+            bind: Endpoint of the controller.
+            connect: Endpoint to connect to.
+            identity: Of the connecting side.
+            limit: Most bytes of a message.
+
+        Raises:
+            LocalLinkError: The endpoint cannot be bound.
+        """
+        self._router = bind is not None
+        self._socket = context.socket(zmq.ROUTER if bind is not None else zmq.DEALER)
+        _prepare(self._socket, CONTROL_HWM, limit)
+        self._on_message = on_message
+        self._path: Path | None = None
+        if bind is not None:
+            self._socket.set(zmq.ROUTER_MANDATORY, 1)
+            if bind.startswith("ipc://"):
+                self._path = Path(bind.removeprefix("ipc://"))
+                check_path(self._path)
+            try:
+                self._socket.bind(bind)
+            except zmq.ZMQError as error:
+                self._socket.close(0)
+                message = f"cannot bind the control endpoint {bind}: {error.strerror}"
+                raise LocalLinkError(message) from error
+        elif connect is not None:
+            self._socket.set(zmq.IDENTITY, identity)
+            self._socket.connect(connect)
+        last = self._socket.get(zmq.LAST_ENDPOINT)
+        self.endpoint: str = last.decode().rstrip("\0")
+        self._loop = asyncio.get_running_loop()
+        self._stop = _watch(self._socket, self._turn)
+        self._loop.call_soon(self._turn)
+
+    def send(self, message: bytes, peer: bytes = b"") -> bool:
+        """Send without waiting; False if the peer is gone or its queue full."""
+        if self._socket.closed:
+            return False
+        parts = [peer, message] if self._router else [message]
+        try:
+            self._socket.send_multipart(parts, zmq.NOBLOCK)
+        except zmq.ZMQError:
+            return False
+        self._loop.call_soon(self._turn)  # the send may have swallowed a signal
+        return True
+
+    def _turn(self) -> None:
+        for _ in range(CONTROL_BUDGET):
+            if self._socket.closed:
+                return
+            try:
+                parts: Sequence[bytes] = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            if len(parts) == 1 + self._router:
+                self._on_message(parts[0] if self._router else b"", parts[-1])
+        self._loop.call_soon(self._turn)
+
+    def close(self, linger_ms: int = 200) -> None:
+        """Close; the last messages get a moment to leave. May be called twice."""
+        if self._socket.closed:
+            return
+        self._stop()
+        self._socket.close(linger_ms)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+def check_path(path: Path) -> None:
+    """Refuse a socket path that the kernel would cut off.
+
+    Raises:
+        LocalLinkError: The path is too long.
+    """
+    size = len(os.fsencode(path))
+    if size > IPC_PATH_BYTES:
+        message = (
+            f"the socket path {path} has {size} bytes, the system takes "
+            f"{IPC_PATH_BYTES}; set TMPDIR to a shorter folder"
+        )
+        raise LocalLinkError(message)

@@ -1,0 +1,161 @@
+"""Encode and decode control messages: ``[version, kind, generation, epoch, body]``.
+
+The body is a map; `SCHEMAS` lists the fields of each kind and their types, which is
+the table of WIRE.md. Decoding is strict: any bytes give a message or a `WireError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Final
+
+import msgpack
+
+from neurocluster.errors import MalformedMessage, UnsupportedVersion
+from neurocluster.wire.packet import VERSION, unpack
+
+FIELDS: Final = 5
+MOST_ITEMS: Final = 1 << 16
+"""Longest array in a control message (links of a plan, layers, reports)."""
+MOST_TEXT: Final = 1 << 16
+CONTROL_LIMIT: Final = 1 << 26
+"""Most bytes of a control message other than PREPARE, whose arrays set their own."""
+PREPARE_LIMIT: Final = 1 << 31
+
+
+class Kind(IntEnum):
+    """Kinds of control messages."""
+
+    REGISTER = 1
+    WELCOME = 2
+    REFUSE = 3
+    READY = 4
+    PREPARE = 5
+    BOUND = 6
+    CONNECT = 7
+    LINKED = 8
+    GO = 9
+    BEAT = 10
+    ACK = 11
+    FRAMES = 12
+    FAULT = 13
+    DRAIN = 14
+    IDLE = 15
+    STOP = 16
+    STOPPED = 17
+    TABLES = 18
+    FAILED = 19
+    BYE = 20
+    HELLO = 21
+
+
+SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
+    Kind.REGISTER: {
+        "role": str, "pid": int, "host": str, "slot": (int, type(None)),
+        "version": str,
+    },
+    Kind.WELCOME: {"lease_ms": int, "cluster": str},
+    Kind.REFUSE: {"reason": str, "fatal": bool},
+    Kind.READY: {},
+    Kind.PREPARE: {
+        "node": str, "partition": (dict, type(None)), "inbound": tuple,
+        "outbound": tuple, "settings": dict, "plan_hash": str,
+    },
+    Kind.BOUND: {"endpoint": str},
+    Kind.CONNECT: {"endpoints": tuple},
+    Kind.LINKED: {},
+    Kind.GO: {"roster": tuple},
+    Kind.BEAT: {
+        "received": bytes, "sent": bytes, "blocked": bool, "open_frames": int,
+        "finished": int,
+    },
+    Kind.ACK: {},
+    Kind.FRAMES: {"partition": int, "rows": bytes},
+    Kind.FAULT: {
+        "link": str, "frame": (int, type(None)), "reason": str, "expected": int,
+        "got": int,
+    },
+    Kind.DRAIN: {},
+    Kind.IDLE: {"report": dict},
+    Kind.STOP: {},
+    Kind.STOPPED: {"report": dict},
+    Kind.TABLES: {"reports": tuple},
+    Kind.FAILED: {"reason": str, "partition": (str, type(None))},
+    Kind.BYE: {"reason": str},
+    Kind.HELLO: {"cluster": str, "link": int, "width": int, "plan_hash": str},
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One control message.
+
+    Attributes:
+        kind: What it says.
+        body: Fields of `SCHEMAS`.
+        generation: Life of the controller, 64 random bits; 0 before WELCOME.
+        epoch: Life of the data sockets; 0 before PREPARE.
+    """
+
+    kind: Kind
+    body: Mapping[str, Any] = field(default_factory=dict)
+    generation: int = 0
+    epoch: int = 0
+
+
+def encode_control(message: Control) -> bytes:
+    """Return a control message's bytes."""
+    parts = (
+        VERSION, int(message.kind), message.generation, message.epoch,
+        dict(message.body),
+    )  # fmt: skip
+    packed = msgpack.packb(parts, use_bin_type=True)
+    if not isinstance(packed, bytes):
+        raise TypeError
+    return packed
+
+
+def decode_control(data: bytes, limit: int = CONTROL_LIMIT) -> Control:
+    """Read a control message; any bytes give one or a `WireError`.
+
+    Raises:
+        MessageTooLarge: It has more than ``limit`` bytes.
+        UnsupportedVersion: It is of another version.
+        MalformedMessage: A field is missing, unknown or of a wrong type.
+    """
+    values = unpack(
+        data, limit, max_array_len=MOST_ITEMS, max_map_len=64, max_str_len=MOST_TEXT,
+        max_bin_len=limit,
+    )  # fmt: skip
+    if not isinstance(values, tuple) or len(values) != FIELDS:
+        message = f"a control message is an array of {FIELDS} fields"
+        raise MalformedMessage(message)
+    version, number, generation, epoch, body = values
+    if type(version) is not int or version != VERSION:
+        message = f"control message of version {version!r}, this is version {VERSION}"
+        raise UnsupportedVersion(message)
+    if type(number) is not int or number not in Kind.__members__.values():
+        message = f"control message of kind {number!r}"
+        raise MalformedMessage(message)
+    for name, value, bits in (("generation", generation, 64), ("epoch", epoch, 32)):
+        if type(value) is not int or not 0 <= value < 1 << bits:
+            message = f"{name} is {value!r}, not an integer of {bits} bits"
+            raise MalformedMessage(message)
+    kind = Kind(number)
+    _check_body(kind, body)
+    return Control(kind, body, generation, epoch)
+
+
+def _check_body(kind: Kind, body: Any) -> None:
+    schema = SCHEMAS[kind]
+    if not isinstance(body, dict) or set(body) != set(schema):
+        message = f"{kind.name}: the body must have the fields {', '.join(schema)}"
+        raise MalformedMessage(message)
+    for name, types in schema.items():
+        value = body[name]
+        allowed = types if isinstance(types, tuple) else (types,)
+        if type(value) not in allowed:
+            message = f"{kind.name}: {name} is {type(value).__name__}"
+            raise MalformedMessage(message)

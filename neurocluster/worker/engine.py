@@ -1,0 +1,296 @@
+"""Run one partition: packet in, packets out; compiled, no I/O.
+
+`Engine.receive` handles the packet that the transport put into the message buffer:
+check it, give its spikes to the kernel, pack what fires, close frames. What must be
+sent lies in the outboxes afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+import numpy as np
+from numba import carray
+
+from neurocluster.dtypes import I64, Records
+from neurocluster.errors import PotentialRangeError, RemoteLinkError
+from neurocluster.kernels.jit import jit
+from neurocluster.kernels.memory import call5, pointer, read_int32
+from neurocluster.kernels.records import STATE, record
+from neurocluster.kernels.tables import CompiledLayer, compile_layer
+from neurocluster.link import records as r
+from neurocluster.link.buffers import LinkBuffers, LinkSpec, link_fault
+from neurocluster.link.receiver import (
+    accept,
+    close_link,
+    fault,
+    free_context,
+    link_number,
+    now_ns,
+)
+from neurocluster.link.records import CONTEXT, NODE
+from neurocluster.link.sender import close_frame, close_with, flush_partials, send_words
+from neurocluster.model.partition import PartitionSpec
+from neurocluster.wire import packet as w
+
+REPORT_FIELDS: Final = 5
+"""Columns of a frame's report: frame, spikes, spikes_pool, synops, service_ns."""
+ENGINE: Final = record(
+    "kernel_at", "reset_at", "start_at", "layer_at", "states_at", "scratch_at",
+    "partition", "is_output", "neurons", "neuron_cells_at", "fast", "raised",
+    "reports_at", "report_count", "report_size", "output_at",
+)  # fmt: skip
+U = np.uint64
+SPIKES, POTENTIALS, FAILED = w.SPIKES, w.POTENTIALS, w.FAILED
+HEADER = w.HEADER_BYTES
+FAR, ONE = 1 << 30, 1 << 16
+
+
+@jit
+def run_kernel(
+    node: Records, engine: Records, context: Records, function: int, state: int,
+    words: int, count: int,
+) -> int:  # fmt: skip
+    """Call a kernel, taking its time; return the words it wrote."""
+    begin = now_ns(node)
+    target = engine.start_at if function == 1 else engine.kernel_at
+    last = engine.scratch_at
+    if function == 1:
+        written = call5(target, engine.layer_at, U(state), U(0), U(0), last)
+    else:
+        written = call5(target, engine.layer_at, U(state), U(words), U(count), last)
+    spent = now_ns(node) - begin
+    context.service_ns += spent
+    node.kernel_ns += spent
+    return written
+
+
+@jit
+def state_address(engine: Records, index: int) -> int:
+    """Return the address of a context's STATE."""
+    return engine.states_at + U(index * STATE_BYTES)
+
+
+STATE_BYTES = STATE.itemsize
+
+
+@jit
+def receive(handles: I64, size: int) -> int:
+    """Handle the packet in the message buffer.
+
+    Args:
+        handles: (3,) int64, addresses of NODE, ENGINE and (8,) int64 of scratch; one
+            plain array is the cheapest argument there is.
+        size: Bytes of the packet.
+
+    Returns:
+        A fault (negative), or MORE, NOT_CANONICAL, STALE plus 16 times the number of
+        links with packets to send.
+    """
+    node = carray(pointer(U(handles[0])), 1, NODE)[0]
+    engine = carray(pointer(U(handles[1])), 1, ENGINE)[0]
+    result = carray(pointer(U(handles[2])), 8, np.int64)
+    code = receive_packet(node, engine, result, size)
+    return code if code < 0 else code + 16 * node.outboxes
+
+
+@jit
+def receive_packet(node: Records, engine: Records, result: I64, size: int) -> int:
+    """Handle one packet; returns as `receive` does, without the links."""
+    code = accept(node, size, result)
+    if code:
+        return code
+    index, words, frame, time_ns = result[0], result[2], result[7], result[5]
+    contexts = carray(pointer(U(node.contexts_at)), node.window, CONTEXT)
+    context = contexts[index]
+    state = state_address(engine, index)
+    if result[6] and engine.start_at:
+        written = run_kernel(node, engine, context, 1, state, 0, 0)
+        code = send_words(node, index, frame, engine.scratch_at, written, time_ns)
+        if code:
+            return code
+    kind = result[3]
+    if kind == POTENTIALS or (kind == FAILED and (size - HEADER != 8 or not result[4])):
+        number = link_number(node, result[1])
+        return fault(node, r.BAD_KIND, number, frame, SPIKES, kind)
+    if words and not context.failed:
+        at = node.message_at + U(HEADER)
+        written = run_kernel(node, engine, context, 0, state, at, words)
+        if written:
+            code = send_words(node, index, frame, engine.scratch_at, written, time_ns)
+            if code:
+                return code
+    if result[4] == 0:
+        return r.MORE
+    code = close_link(node, result)
+    if code != r.FRAME_CLOSED:
+        return code
+    if frame != node.next_frame:
+        number = link_number(node, result[1])
+        return fault(node, r.BAD_ORDER, number, frame, node.next_frame, frame)
+    return finish_frame(node, engine, context, state, index, frame)
+
+
+@jit
+def finish_frame(
+    node: Records,
+    engine: Records,
+    context: Records,
+    state_at: int,
+    index: int,
+    frame: int,
+) -> int:
+    """Close a complete frame on the outgoing links, report it, free its context."""
+    state = carray(pointer(U(state_at)), 1, STATE)[0]
+    time_ns = now_ns(node)
+    if state.out_of_range and not context.failed:
+        context.failed = engine.partition + 1
+        context.failed_neuron = neuron_of(engine, state.out_of_range - 1)
+    if context.failed:
+        payload = carray(pointer(engine.output_at), 2, np.uint32)
+        payload[0] = np.uint32(context.failed - 1)
+        payload[1] = np.uint32(context.failed_neuron)
+        code = close_with(node, index, frame, FAILED, engine.output_at, 8, time_ns)
+    elif engine.is_output:
+        write_potentials(engine, state)
+        size = 4 * engine.neurons
+        code = close_with(
+            node, index, frame, POTENTIALS, engine.output_at, size, time_ns
+        )
+    else:
+        code = close_frame(node, index, frame, time_ns)
+    if code:
+        return code
+    reports = carray(
+        pointer(engine.reports_at), (engine.report_size, REPORT_FIELDS), np.uint64
+    )
+    if engine.report_count == engine.report_size:
+        return r.FULL
+    row = reports[engine.report_count]
+    row[0], row[1], row[2] = U(frame), U(state.fired), U(state.pooled)
+    row[3], row[4] = U(state.synops), U(context.service_ns)
+    engine.report_count += 1
+    begin = now_ns(node)
+    call5(engine.reset_at, engine.layer_at, U(state_at), U(0), U(0), U(0))
+    node.kernel_ns += now_ns(node) - begin
+    free_context(node, index, frame)
+    node.handled_frames += 1
+    return r.MORE
+
+
+@jit
+def neuron_of(engine: Records, cell: int) -> int:
+    """Return the local index of the neuron in a cell."""
+    cells = carray(pointer(engine.neuron_cells_at), engine.neurons, np.int64)
+    for k in range(engine.neurons):
+        if cells[k] == cell:
+            return k
+    return 0
+
+
+@jit
+def write_potentials(engine: Records, state: Records) -> None:
+    """Write V of every owned neuron, int32, in ascending address."""
+    out = carray(pointer(engine.output_at), engine.neurons, np.int32)
+    cells = carray(pointer(engine.neuron_cells_at), engine.neurons, np.int64)
+    for k in range(engine.neurons):
+        v = np.int64(read_int32(U(state.potentials_at), U(cells[k])))
+        if engine.fast:
+            levels = carray(pointer(U(state.levels_at)), cells[k] + 1, np.int16)
+            level = np.int64(levels[cells[k]])
+            if engine.raised or level > 0:
+                v -= FAR
+            v += level * ONE
+        out[k] = np.int32(v)
+
+
+@jit
+def flush(handles: I64) -> int:
+    """Send partial packets: the inbox is empty; returns as `receive` does."""
+    node = carray(pointer(U(handles[0])), 1, NODE)[0]
+    code = flush_partials(node)
+    return code if code < 0 else code + 16 * node.outboxes
+
+
+class Engine:
+    """Own the arrays of one partition and turn packets into packets.
+
+    Attributes:
+        node: The links; the transport uses its message buffer and outboxes.
+        spec: The partition.
+    """
+
+    def __init__(
+        self,
+        spec: PartitionSpec,
+        inbound: Sequence[LinkSpec],
+        outbound: Sequence[LinkSpec],
+        *,
+        epoch: int = 1,
+        clock: tuple[int, I64] | None = None,
+        layer: CompiledLayer | None = None,
+    ) -> None:
+        """Compile or load the kernels and allocate all contexts."""
+        self.spec = spec
+        width, out = inbound[0].width, outbound[0].width
+        self.layer = layer or compile_layer(spec, width, out)
+        neurons = len(self.layer.neuron_cells)
+        burst = self.layer.most_touched * self.layer.most_firings
+        pool_fan = 1
+        for (kh, kw), (sh, sw) in spec.pools:
+            pool_fan *= -(-kh // sh) * -(-kw // sw)
+        words = max(spec.max_spikes * burst * pool_fan, 16)
+        if self.layer.start is not None:
+            most = int(np.abs(spec.initial.astype(np.int64)).max(initial=0)) // ONE + 2
+            words = max(words, neurons * most * pool_fan)
+        payload = max(4 * neurons, 8) if spec.is_output else 8
+        self.node = LinkBuffers(
+            inbound, outbound, window=spec.window, max_spikes=spec.max_spikes,
+            epoch=epoch, burst_words=2 * words, payload_bytes=payload, clock=clock,
+        )  # fmt: skip
+        self.states, self._kept = self.layer.new_states(spec.window)
+        self._scratch = np.empty((words + 64) * out, np.uint8)
+        self._output = np.zeros(max(payload // 4, 2), np.int32)
+        self._cells = self.layer.neuron_cells.astype(np.int64)
+        self._reports = np.zeros((1 << 14, REPORT_FIELDS), np.uint64)
+        self._result = np.zeros(8, np.int64)
+        self.record: Records = np.zeros(1, ENGINE)
+        start = self.layer.start
+        for name, value in {
+            "kernel_at": self.layer.kernel.address,
+            "reset_at": self.layer.reset.address,
+            "start_at": start.address if start is not None else 0,
+            "layer_at": self.layer.record.ctypes.data,
+            "states_at": self.states.ctypes.data,
+            "scratch_at": self._scratch.ctypes.data,
+            "partition": spec.index,
+            "is_output": int(spec.is_output),
+            "neurons": neurons,
+            "neuron_cells_at": self._cells.ctypes.data,
+            "fast": int(self.layer.fast),
+            "raised": int(self.layer.raised),
+            "reports_at": self._reports.ctypes.data,
+            "report_size": len(self._reports),
+            "output_at": self._output.ctypes.data,
+        }.items():
+            self.record[0][name] = value
+        addresses = [self.node.record, self.record, self._result]
+        self._handles = np.array([a.ctypes.data for a in addresses], np.int64)
+        self.receive: Callable[[int], int] = partial(receive, self._handles)
+        self.flush: Callable[[], int] = partial(flush, self._handles)
+
+    def take_reports(self) -> I64:
+        """Return and forget (n, 5) uint64: reports of frames closed since last."""
+        count = int(self.record["report_count"][0])
+        self.record["report_count"] = 0
+        return self._reports[:count].copy()  # type: ignore[return-value]
+
+    def fault(self, code: int) -> RemoteLinkError:
+        """Return the error that a negative result stands for."""
+        return link_fault(self.node, code)
+
+    def range_error(self, neuron: int) -> PotentialRangeError:
+        """Return the error of a local neuron whose potential left its range."""
+        return PotentialRangeError(self.spec.layer, neuron)
