@@ -1,8 +1,7 @@
 """Run the command line: ``python -m neurocluster``."""
 
-import sys
 
-from neurocluster.cli import main
+from neurocluster.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

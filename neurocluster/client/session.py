@@ -347,10 +347,16 @@ class Session:
             self._fail(ControllerLost(text, tuple(i for i, _ in self._submitted)))
             self._tables.set()
 
-    def cancel(self, reason: str) -> None:
-        """Leave at once, telling the controller."""
+    def give_up(self, reason: str) -> None:
+        """Fail the session; what had finished stays."""
+        self._fail(ClusterError(reason))
         if self._runner is not None:
             self._runner.event(StopAsked(reason, 1))
+
+    @property
+    def controller(self) -> dict[str, Any]:
+        """Return the controller's entry of the roster."""
+        return {"endpoint": self._endpoint, **self.network.get("controller", {})}
 
     def frame_reports(self) -> I64:
         """Return (started frames, 3) int64: neuron spikes, pooling spikes, SynOps.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import socket
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +102,7 @@ class ClusterPlan:
             "quantizer": self._settings.quantizer,
             "fire": self._settings.fire,
             "window": self._settings.window,
+            "controller": {"host": socket.gethostname(), "pid": os.getpid()},
         }
 
 

@@ -6,6 +6,7 @@ partitions must equal to the last spike, and the yardstick of its kernels.
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 from typing import Final
 
@@ -121,6 +122,7 @@ class Chain:
         self.layers: list[CompiledLayer] = []
         self._names: list[str] = []
         self._kept: list[object] = []
+        self._sizes = [stage.output_shape.size for stage in fixed.graph.stages]
         self._steps: Records = np.zeros(len(plan.partitions) + 1, STEP)
         room = self._input.shape.size
         for k, partition in enumerate(plan.partitions):
@@ -188,6 +190,22 @@ class Chain:
             counts[k] = layer.levels(self._potentials, self._levels)
             potentials[k] = layer.potentials(self._potentials, self._levels)
         return ChainRun(counts, potentials, figures, inputs, encode_ns)
+
+    def address_counts(self, images: U8) -> list[I64]:
+        """Return spikes by address over some frames: input, then each stage."""
+        flat = np.ascontiguousarray(images.reshape(len(images), -1))
+        sizes = [self._input.shape.size, *self._sizes]
+        counts = [np.zeros(size, np.int64) for size in sizes]
+        for image in flat:
+            run = self.run(image[None])
+            words = [int(run.inputs[0]), *run.figures[0, :, 0].tolist()]
+            for k, (step, count) in enumerate(zip(self._steps, words, strict=True)):
+                kind = np.uint16 if self._widths[k] == 2 else np.uint32
+                offset = int(step["words_at"])
+                view = (ctypes.c_uint8 * (count * self._widths[k])).from_address(offset)
+                addresses = np.frombuffer(view, kind) >> 1
+                np.add.at(counts[k], addresses, 1)
+        return counts
 
     def _encode(self, image: U8) -> int:
         words_at = int(self._steps[0]["words_at"])

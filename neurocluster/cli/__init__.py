@@ -1,0 +1,1 @@
+"""Take the command line: arguments, terminal output, exit codes."""

@@ -1,0 +1,111 @@
+"""Render a run for a terminal: summary, links, workers; fits 100 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+WIDTH: Final = 100
+
+
+def _fixed(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f} %"
+
+
+def _us(value: float | None) -> str:
+    return "-" if value is None else f"{value / 1e3:,.0f}"
+
+
+def print_report(
+    console: Console, summary: Mapping[str, Any], links: Sequence[Mapping[str, Any]],
+    workers: Sequence[Mapping[str, Any]],
+) -> None:  # fmt: skip
+    """Print the report of a finished run."""
+    console.print(_summary_table(summary))
+    console.print(_link_table(links))
+    console.print(_worker_table(workers))
+    sent, received = summary["spikes_sent"], summary["spikes_received"]
+    if sent is not None and sent == received:
+        console.print(f"Nothing lost: {sent:,} spikes sent, {received:,} received.")
+    if summary["oversubscribed"]:
+        console.print(
+            f"Note: {summary['workers']} workers and a client share "
+            f"{summary['cores']} cores; speeds are those of an oversubscribed machine."
+        )
+
+
+def _summary_table(s: Mapping[str, Any]) -> Table:
+    table = Table(title="Run", show_header=False, title_justify="left")
+    table.add_column(style="bold")
+    table.add_column()
+    thresholds = ", ".join(f"{t:g}" for t in dict.fromkeys(s["thresholds"]))
+    latency = s["latency_ns"]
+    quantised = s["accuracy_qann"]
+    lines = {
+        "network": f"{s['network']}, thresholds {thresholds}, {s['quantizer']}, "
+        f"{s['fire_policy']}, offset {s['offset']:g}",
+        "frames": f"{s['frames']:,} ({s['frames_failed']} failed), window {s['window']}",
+        "accuracy by count": _percent(s["accuracy_by_count"]),
+        "accuracy by potential": _percent(s["accuracy_by_potential"]),
+        "ANN; Q-ANN floor / round": f"{_percent(s['accuracy_ann'])}; "
+        f"{_percent(quantised['floor'])} / {_percent(quantised['round'])}",
+        "spikes per neuron": f"{_fixed(s['spikes_per_neuron'], '.4f')} "
+        f"(with pooling units {_fixed(s['spikes_per_neuron_with_pool'], '.4f')})",
+        "SynOps per frame": f"{_fixed(s['synops_per_frame'], ',.0f')} "
+        f"(the ANN: {s['macs_ann']:,} MACs)",
+        "frames per second": _fixed(s["frames_per_second"], ",.0f"),
+        "latency us p50 / p99 / max": f"{_us(latency['p50'])} / {_us(latency['p99'])} "
+        f"/ {_us(latency['max'])}",
+    }
+    for name, text in lines.items():
+        table.add_row(name, text)
+    return table
+
+
+def _link_table(links: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(title="Links (transit one way, in us)", title_justify="left")
+    table.add_column("link")
+    for name in ("spikes", "negative", "packets", "B/spike", "p50", "p99", "max", "blocked ms"):  # fmt: skip
+        table.add_column(name, justify="right")
+    for link in links:
+        spikes, size = link["spikes_sent"], link["bytes"]
+        blocked = link["blocked_ns"]
+        table.add_row(
+            f"{link['source']}->{link['destination']}",
+            _fixed(spikes, ","),
+            _fixed(link["spikes_negative"], ","),
+            _fixed(link["packets"], ","),
+            f"{size / spikes:.2f}" if spikes and size else "-",
+            _us(link["transit_ns_p50"]),
+            _us(link["transit_ns_p99"]),
+            _us(link["transit_ns_max"]),
+            "-" if blocked is None else f"{blocked / 1e6:,.1f}",
+        )
+    return table
+
+
+def _worker_table(workers: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(title="Processes", title_justify="left")
+    table.add_column("partition")
+    for name in ("pid", "frames", "spikes", "SynOps", "kernel ms", "CPU ms", "MiB"):
+        table.add_column(name, justify="right")
+    for worker in workers:
+        kernel, cpu, rss = worker["kernel_ns"], worker["cpu_ns"], worker["rss_kib"]
+        table.add_row(
+            worker["partition"],
+            str(worker["pid"]),
+            _fixed(worker["frames"], ","),
+            _fixed(worker["spikes"], ","),
+            _fixed(worker["synops"], ","),
+            "-" if kernel is None else f"{kernel / 1e6:,.0f}",
+            "-" if cpu is None else f"{cpu / 1e6:,.0f}",
+            "-" if rss is None else f"{rss / 1024:,.0f}",
+        )
+    return table

@@ -1,0 +1,156 @@
+"""Sum a run up: `summary.json`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import numpy as np
+
+from neurocluster import __version__
+from neurocluster.client.results import FrameTable
+from neurocluster.coding.delay import input_spikes, intensity
+from neurocluster.coding.readout import class_by_count, class_by_potential
+from neurocluster.data.idx import Dataset
+from neurocluster.model.convert import FixedNetwork
+from neurocluster.model.dense import ann, q_ann
+
+SCHEMA: Final = 1
+PERCENTILES: Final = {"p50": 50, "p90": 90, "p99": 99}
+PACKAGES: Final = ("numpy", "numba", "pyzmq", "msgpack", "uvloop")
+TIMER_READS: Final = 2001
+
+
+def timer_error_ns() -> int:
+    """Measure how long a reading of the clock takes, median of many."""
+    stamps = [time.monotonic_ns() for _ in range(TIMER_READS)]
+    return max(1, int(np.median(np.diff(stamps))))
+
+
+def dense_accuracies(
+    fixed: FixedNetwork, data: Dataset, frames: Any
+) -> dict[str, float | dict[str, float] | None]:
+    """Return the accuracies of the ANN and the Q-ANN over some frames."""
+    if data.labels is None or not len(frames):
+        return {"accuracy_ann": None, "accuracy_qann": {"floor": None, "round": None}}  # type: ignore[dict-item]
+    source = fixed.graph.input
+    labels, images = data.labels[frames], data.images[frames]
+    x = intensity(images.reshape(len(images), -1), source)
+    spikes = input_spikes(images, source)
+    quantised = {}
+    for mode in ("floor", "round"):
+        levels, potentials = q_ann(fixed, spikes, mode)
+        classes = class_by_count(levels.astype(np.int32), potentials.astype(np.int32))
+        quantised[mode] = _fraction(classes == labels)
+    return {
+        "accuracy_ann": _fraction(ann(fixed.graph, x).argmax(1) == labels),
+        "accuracy_qann": quantised,
+    }
+
+
+def _fraction(right: Any) -> float:
+    return round(float(np.mean(right)), 6)
+
+
+def summarise(
+    network: Mapping[str, Any], table: FrameTable, data: Dataset,
+    links: Sequence[Mapping[str, Any]], dense: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """Return the contents of summary.json; accuracies are fractions."""
+    good = table.good
+    rows, frames = table.rows[good], table.frames[good]
+    latency = rows["done_ns"] - rows["started_ns"]
+    labels = None if data.labels is None else data.labels[frames]
+    known = table.reports[good, 0] >= 0
+    reports = table.reports[good][known]
+    neurons = network["neurons"]
+    workers, cores = len(network["partitions"]), os.cpu_count() or 1
+    seconds = float(rows["done_ns"].max() - rows["started_ns"].min()) / 1e9 if len(rows) else 0
+    by_count = by_potential = None
+    if labels is not None and len(labels):
+        counts, potentials = table.counts[good], table.potentials[good]
+        by_count = _fraction(class_by_count(counts, potentials) == labels)
+        by_potential = _fraction(class_by_potential(potentials) == labels)
+    spikes, pooled, synops = (
+        reports.mean(0).tolist() if len(reports) else (None, None, None)
+    )
+    return {
+        "schema": SCHEMA,
+        "network": network["name"],
+        "quantizer": network["quantizer"],
+        "fire_policy": network["fire"],
+        "thresholds": list(network["thresholds"]),
+        "offset": network["offset"],
+        "clock": "none",
+        "window": network["window"],
+        "workers": workers,
+        "cores": cores,
+        "oversubscribed": workers + 1 > cores,
+        "frames": len(table.frames),
+        "frames_failed": len(table.errors),
+        "accuracy_by_count": by_count,
+        "accuracy_by_potential": by_potential,
+        **dense,
+        "spikes_per_neuron": None if spikes is None else spikes / neurons,
+        "spikes_per_neuron_with_pool": (
+            None if spikes is None else (spikes + pooled) / neurons
+        ),
+        "synops_per_frame": synops,
+        "macs_ann": macs(network),
+        "frames_per_second": len(rows) / seconds if seconds else None,
+        "frames_per_second_includes_warm_up": True,
+        "latency_ns": latency_percentiles(latency),
+        "spikes_sent": _total(links, "spikes_sent"),
+        "spikes_received": _total(links, "spikes_received"),
+        "versions": versions(),
+    }
+
+
+def latency_percentiles(latency: Any) -> dict[str, int | None]:
+    """Return p50, p90, p99 and max."""
+    if not len(latency):
+        return dict.fromkeys((*PERCENTILES, "max"))
+    found = {k: int(np.percentile(latency, p)) for k, p in PERCENTILES.items()}
+    return {**found, "max": int(latency.max())}
+
+
+def _total(links: Sequence[Mapping[str, Any]], key: str) -> int | None:
+    values = [link[key] for link in links]
+    return None if None in values else sum(values)
+
+
+def macs(network: Mapping[str, Any]) -> int:
+    """Return the multiply-accumulates of the ANN for one frame."""
+    height, width, channels = network["input"]
+    total = 0
+    for layer in network["layers"]:
+        kind = layer["type"]
+        if kind == "flatten":
+            height, width, channels = 1, 1, height * width * channels
+        elif kind == "dense":
+            total += height * width * channels * layer["units"]
+            height, width, channels = 1, 1, layer["units"]
+        else:
+            (kh, kw), (sh, sw) = layer["kernel"], layer["stride"]
+            ph, pw = layer.get("padding", (0, 0))
+            height = (height + 2 * ph - kh) // sh + 1
+            width = (width + 2 * pw - kw) // sw + 1
+            if kind == "conv2d":
+                total += height * width * layer["channels"] * kh * kw * channels
+                channels = layer["channels"]
+    return total
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computed the run."""
+    found = {"neurocluster": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found

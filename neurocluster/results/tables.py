@@ -1,0 +1,148 @@
+"""Make the tables of a run: frames, links, layers, workers, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from neurocluster.coding.readout import class_by_count, class_by_potential
+from neurocluster.client.results import FrameTable
+from neurocluster.dtypes import CLIENT, I64
+from neurocluster.results.folder import Row, RunFolder
+
+FRAME_COLUMNS: Final = (
+    "frame", "label", "class_by_count", "class_by_potential", "spikes", "spikes_pool",
+    "synops", "latency_ns", "first_output_ns", "decided_ns",
+)  # fmt: skip
+LINK_COLUMNS: Final = (
+    "link", "source", "destination", "spikes_sent", "spikes_received",
+    "spikes_positive", "spikes_negative", "packets", "bytes", "transit_ns_p50",
+    "transit_ns_p99", "transit_ns_max", "transit_error_ns", "blocked_ns",
+    "wire_ns_p50", "wire_ns_p99", "wire_packets",
+)  # fmt: skip
+LAYER_COLUMNS: Final = (
+    "layer", "partitions", "neurons", "spikes", "spikes_pool", "synops",
+    "spikes_per_neuron_frame", "service_ns",
+)  # fmt: skip
+WORKER_COLUMNS: Final = (
+    "partition", "host", "pid", "frames", "spikes", "spikes_pool", "synops",
+    "service_ns", "kernel_ns", "cpu_ns", "contexts_peak", "turns", "rss_kib",
+    "loop_lag_ns_max",
+)  # fmt: skip
+# Places in a report's rows, see `member.run.MemberRunner.report`.
+INDEX, SPIKES, NEGATIVE, PACKETS, BYTES, LAST = range(6)
+
+
+def frame_rows(table: FrameTable, labels: I64 | None) -> Iterator[Row]:
+    """Yield the lines of frames.csv."""
+    n = len(table.frames)
+    rows = table.rows
+    start = rows["started_ns"]
+    by_count = class_by_count(table.counts, table.potentials) if n else np.zeros(0)
+    by_potential = class_by_potential(table.potentials) if n else np.zeros(0)
+    columns = [
+        by_count, by_potential, table.reports[:, 0], table.reports[:, 1],
+        table.reports[:, 2], rows["done_ns"] - start, rows["first_output_ns"] - start,
+        rows["decided_ns"] - start,
+    ]  # fmt: skip
+    lists = [np.asarray(column).tolist() for column in columns]
+    counts = table.counts.tolist()
+    silent = (rows["first_output_ns"] == 0).tolist()
+    for k, frame in enumerate(table.frames.tolist()):
+        label = None if labels is None else int(labels[frame])
+        if frame in table.errors:
+            empty = [None] * (len(FRAME_COLUMNS) - 2 + len(counts[k]))
+            yield [frame, label, *empty]
+            continue
+        values: list[Any] = [column[k] for column in lists]
+        if values[2] < 0:
+            values[2:5] = [None, None, None]
+        if silent[k]:
+            values[6] = None
+        yield [frame, label, *values, *counts[k]]
+
+
+def link_rows(
+    network: Mapping[str, Any], reports: Sequence[Mapping[str, Any]], error_ns: int
+) -> list[dict[str, Any]]:
+    """Return a map a link, in plan order; None where an end sent no report."""
+    sent = {row[INDEX]: row for report in reports for row in report["outbound"]}
+    got = {row[INDEX]: row for report in reports for row in report["inbound"]}
+    lines = []
+    for index, _name, source, to in network["links"]:
+        out, in_ = sent.get(index), got.get(index)
+        spikes = out[SPIKES] if out else None
+        values: dict[str, Any] = dict.fromkeys(LINK_COLUMNS)
+        values |= {"link": index, "source": source, "destination": to}
+        if out:
+            values |= {
+                "spikes_sent": spikes,
+                "spikes_positive": out[SPIKES] - out[NEGATIVE],
+                "spikes_negative": out[NEGATIVE],
+                "packets": out[PACKETS],
+                "bytes": out[BYTES],
+                "blocked_ns": out[LAST],
+            }
+        if in_:
+            values |= {
+                "spikes_received": in_[SPIKES],
+                "transit_ns_max": in_[LAST],
+                "transit_ns_p50": in_[6],
+                "transit_ns_p99": in_[7],
+                "wire_ns_p50": in_[8],
+                "wire_ns_p99": in_[9],
+                "wire_packets": in_[10],
+                "transit_error_ns": error_ns,
+            }
+        lines.append(values)
+    return lines
+
+
+def worker_rows(
+    network: Mapping[str, Any], reports: Sequence[Mapping[str, Any]],
+    roster: Sequence[Mapping[str, Any]], totals: Mapping[int, I64],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return a map a worker, and one of the client."""
+    by_pid = {report["worker"].get("pid"): report["worker"] for report in reports}
+    names = [partition[0] for partition in network["partitions"]]
+    lines = []
+    for entry in roster:
+        name = entry["partition"]
+        found = by_pid.get(entry["pid"], {})
+        values: dict[str, Any] = {c: found.get(c) for c in WORKER_COLUMNS}
+        values |= {"partition": name, "host": entry["host"], "pid": entry["pid"]}
+        if name != CLIENT and names.index(name) in totals:
+            total = totals[names.index(name)].tolist()
+            keys = ("spikes", "spikes_pool", "synops", "service_ns")
+            values |= dict(zip(keys, total, strict=True))
+        lines.append(values)
+    return lines
+
+
+def layer_rows(
+    network: Mapping[str, Any], totals: Mapping[int, I64], frames: int
+) -> list[dict[str, Any]]:
+    """Return a map a weight layer; its pooling units are those fused behind it."""
+    lines = []
+    for stage, name in enumerate(network["stages"]):
+        parts = [
+            (k, neurons)
+            for k, (_, of, neurons) in enumerate(network["partitions"])
+            if of == stage
+        ]
+        neurons = sum(count for _, count in parts)
+        total = sum((totals[k] for k, _ in parts if k in totals), np.zeros(4, np.int64))
+        spikes, pooled, synops, service = total.tolist()
+        rate = spikes / neurons / frames if frames else None
+        values = (name, len(parts), neurons, spikes, pooled, synops, rate, service)
+        lines.append(dict(zip(LAYER_COLUMNS, values, strict=True)))
+    return lines
+
+
+def write_maps(
+    folder: RunFolder, name: str, columns: tuple[str, ...], lines: list[dict[str, Any]]
+) -> None:
+    """Write maps as a CSV file."""
+    folder.write_csv(name, columns, [[line[c] for c in columns] for line in lines])
