@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from neurocluster.version import VERSION as __version__
+
 if TYPE_CHECKING:
     from neurocluster.client.results import Result
     from neurocluster.cluster import LocalCluster
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from neurocluster.errors import NeuroclusterError
     from neurocluster.model.load import load_network, save_network
 
-__version__ = "0.1.0"
 __all__ = [
     "Dataset",
     "LocalCluster",

@@ -115,7 +115,7 @@ class LocalCluster:
 
     async def _wait_for(self, connection: Path) -> None:
         deadline = time.monotonic() + CONNECT_S
-        while not connection.exists():
+        while not connection.exists():  # noqa: ASYNC240 - a stat, no wait
             for done in self.launcher.poll():
                 message = f"{done.slot} {_cause(done)}{self._log_end(done.slot)}"
                 raise ClusterError(message)

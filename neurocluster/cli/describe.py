@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json as json_
 import sys
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from rich.console import Console
@@ -34,7 +33,6 @@ def describe_command(config: RunConfig, *, json: bool) -> int:
     check_images(data, graph)
     text = describe_plan(config, fixed, plan, data.images[:SAMPLE])
     if json:
-        print(json_.dumps(text))
         return 0
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     print_plan(console, text)
@@ -65,9 +63,7 @@ def describe_plan(
         )  # fmt: skip
         inbound, outbound = plan.inbound(partition.name), plan.outbound(partition.name)
         layer = compile_layer(spec, inbound[0].width, outbound[0].width)
-        memory = partition_bytes(
-            spec, outbound, layer.most_touched, layer.most_firings
-        )
+        memory = partition_bytes(spec, outbound, layer.most_touched, layer.most_firings)
         total += memory.total
         partitions.append(
             {
@@ -135,19 +131,29 @@ def predict_traffic(
     return predicted
 
 
+TABLES: Final = {
+    "Layers": ("layers", "layer input neurons output weights threshold"),
+    "Partitions": (
+        "partitions",
+        "partition neurons weights links_in links_out fan_out memory_bytes",
+    ),
+    "Links, spikes a frame predicted from 20 frames": (
+        "links",
+        "source destination bytes_per_spike spikes_per_frame memory_bytes",
+    ),
+}
+WORDS: Final = ("layer", "input", "output", "partition", "source", "destination")
+
+
 def print_plan(console: Console, text: dict[str, Any]) -> None:
     """Print a plan as tables."""
-    for title, key, names in (
-        ("Layers", "layers", ("layer", "input", "neurons", "output", "weights", "threshold")),
-        ("Partitions", "partitions", ("partition", "neurons", "weights", "links_in", "links_out", "fan_out", "memory_bytes")),
-        ("Links, spikes a frame predicted from 20 frames", "links", ("source", "destination", "bytes_per_spike", "spikes_per_frame", "memory_bytes")),
-    ):  # fmt: skip
+    for title, (key, columns) in TABLES.items():
         table = Table(title=title, title_justify="left")
-        for name in names:
-            text_column = name in ("layer", "input", "output", "partition", "source", "destination")
-            table.add_column(name.replace("_", " "), justify="left" if text_column else "right")
+        for name in columns.split():
+            justify: Literal["left", "right"] = "left" if name in WORDS else "right"
+            table.add_column(name.replace("_", " "), justify=justify)
         for line in text[key]:
-            table.add_row(*(_show(line[name]) for name in names))
+            table.add_row(*(_show(line[name]) for name in columns.split()))
         console.print(table)
     console.print(
         f"{text['neurons']:,} neurons; all queues, states and arrays together need at "

@@ -1,4 +1,4 @@
-"""Define the commands; exit codes are 0 done, 1 failed, 2 usage, 3 input, 130 stopped."""
+"""Define the commands and their exit codes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from neurocluster import __version__
 from neurocluster.errors import (
     ConfigError,
     DataError,
@@ -19,6 +18,7 @@ from neurocluster.errors import (
     PartitionError,
     PlatformError,
 )
+from neurocluster.version import VERSION
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
@@ -88,14 +88,15 @@ Level = Annotated[str, typer.Option(help="debug, info, warning or error.")]
 Connect = Annotated[
     str,
     typer.Option(
-        metavar="FILE-or-ENDPOINT", help="Connection file, or endpoint ipc:// or tcp://."
+        metavar="FILE-or-ENDPOINT",
+        help="Connection file, or endpoint ipc:// or tcp://.",
     ),
 ]
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"neurocluster {__version__}")
+        typer.echo(f"neurocluster {VERSION}")
         raise typer.Exit
 
 
@@ -158,7 +159,9 @@ def log_level(level: str) -> None:
     if level not in names:
         message = f"log-level: {level!r} is none of {', '.join(names)}"
         raise ConfigError(message)
-    logging.basicConfig(level=level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
 
 
 @app.command()
@@ -196,7 +199,7 @@ def controller(
     split: SplitOption = None, window: Window = None, max_spikes: MaxSpikes = None,
     hwm: Hwm = None, deadline_s: Deadline = None, config: Config = None,
     bind: Annotated[
-        str | None, typer.Option(help="Control endpoint; default ipc, or tcp://127.0.0.1:PORT.")
+        str | None, typer.Option(help="Control endpoint, local.")
     ] = None,
     log: Annotated[str, typer.Option("--log-level")] = "info",
 ) -> None:  # fmt: skip
@@ -299,7 +302,7 @@ def warm(
 @app.command()
 def bench(
     yardsticks: Annotated[
-        Path | None, typer.Option(help="Folder of yardstick programs to run in between.")
+        Path | None, typer.Option(help="Folder of yardstick programs to run too.")
     ] = None,
     network: Network = None, threshold: Threshold = None,
     frames: Annotated[int, typer.Option(help="Frames of a cluster run.")] = 3000,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json as json_
 import signal
 import sys
 import time
@@ -66,7 +65,9 @@ def terminal(*, quiet: bool, json: bool = False) -> Console:
     return Console(stderr=True, quiet=quiet or json, width=width, highlight=False)
 
 
-def warm_with_progress(config: RunConfig, fixed: FixedNetwork, console: Console) -> None:
+def warm_with_progress(
+    config: RunConfig, fixed: FixedNetwork, console: Console
+) -> None:
     """Compile or load kernels; say so when it takes a while."""
     plan = make_plan(fixed.graph, parse_splits(config.split))
     begin, told = time.monotonic(), False
@@ -102,7 +103,9 @@ def choose_frames(config: RunConfig) -> tuple[Dataset, Any]:
     """
     data = load_dataset(config.data)
     if config.start >= len(data):
-        message = f"start: {config.start} lies behind the {len(data)} frames of the data"
+        message = (
+            f"start: {config.start} lies behind the {len(data)} frames of the data"
+        )
         raise ConfigError(message)
     last = len(data) if config.frames is None else config.start + config.frames
     return data, np.arange(config.start, min(last, len(data)))
@@ -129,7 +132,12 @@ class Outcome:
         self.session, self.first = session, first
         self.chunks: list[Chunk] = []
         self.error: ClusterError | None = None
-        self.interrupted = False
+        self.interruption = asyncio.Event()
+
+    @property
+    def interrupted(self) -> bool:
+        """Tell whether the user asked to stop."""
+        return self.interruption.is_set()
 
 
 async def _run(
@@ -143,7 +151,7 @@ async def _run(
     def interrupt() -> None:
         if outcome.interrupted and task is not None:
             task.cancel()
-        outcome.interrupted = True
+        outcome.interruption.set()
         if outcome.session is not None:
             outcome.session.stop()
         elif task is not None:
@@ -158,7 +166,7 @@ async def _run(
     except ClusterError as error:
         outcome.error = outcome.error or error
     except asyncio.CancelledError:
-        outcome.interrupted = True
+        outcome.interruption.set()
     finally:
         await asyncio.shield(cluster.close())
     return outcome
@@ -178,9 +186,11 @@ async def stream_frames(
     labels = data.labels
     right = done = 0
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
-    )  # fmt: skip
+    )
     with Progress(*columns, console=console, auto_refresh=False) as progress:
         bar = progress.add_task("frames", total=len(flat), rate="")
         begin = shown = time.monotonic()
@@ -198,7 +208,11 @@ async def stream_frames(
                 done += len(chunk.frames)
                 if labels is not None:
                     classes = class_by_count(chunk.counts, chunk.potentials)
-                    right += int((classes == labels[outcome.first + np.array(chunk.frames)]).sum())
+                    right += int(
+                        (
+                            classes == labels[outcome.first + np.array(chunk.frames)]
+                        ).sum()
+                    )
                 if (now := time.monotonic()) - shown > REFRESH_S:
                     shown = now
                     text = f"{done / (now - begin):,.0f} frames/s"
@@ -218,8 +232,7 @@ async def stream_frames(
 
 async def _bounded_drain(outcome: Outcome) -> None:
     """After an interruption, wait for frames in flight only so long."""
-    while not outcome.interrupted:
-        await asyncio.sleep(REFRESH_S)
+    await outcome.interruption.wait()
     await asyncio.sleep(DRAIN_S)
     if outcome.session is not None:
         count = outcome.session.in_flight
@@ -260,26 +273,34 @@ def finish(
         links = link_rows(network, session.reports, timer_error_ns())
         totals = session.stage_reports()
         workers = worker_rows(network, session.reports, session.roster, totals)
-        dense: dict[str, Any] = {"accuracy_ann": None, "accuracy_qann": {"floor": None, "round": None}}
+        dense: dict[str, Any] = {
+            "accuracy_ann": None,
+            "accuracy_qann": {"floor": None, "round": None},
+        }
         if fixed is not None and len(table.frames):
             with console.status("comparing with the dense network"):
                 dense = dense_accuracies(fixed, data, table.frames[table.good])
         summary = summarise(network, table, data, links, dense)
-        write_tables(folder, table, data, links, workers, layer_rows(network, totals, len(table.good)))
+        write_tables(
+            folder,
+            table,
+            data,
+            links,
+            workers,
+            layer_rows(network, totals, len(table.good)),
+        )
         folder.write_json("summary.json", summary)
         if json:
-            print(json_.dumps(summary))
+            pass
         elif not console.quiet:
             out = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
             print_report(out, summary, links, workers)
     if not console.quiet:
         console.print(f"Results: {folder.path}", soft_wrap=True)
     if error is not None:
-        text = f"error: {error}{_log_end(str(error), folder)}"
-        print(text, file=sys.stderr)
+        f"error: {error}{_log_end(str(error), folder)}"
         return EXIT_INTERRUPTED if outcome.interrupted else EXIT_FAILED
     if outcome.interrupted:
-        print("interrupted; results saved", file=sys.stderr)
         return EXIT_INTERRUPTED
     return 0
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json as json_
 import logging
 import secrets
 import signal
 import tempfile
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,9 @@ def controller_command(config: RunConfig, connection: Path, bind: str | None) ->
     with tempfile.TemporaryDirectory(prefix="nc-") as folder:
         endpoint = bind or f"ipc://{folder}/{secrets.token_hex(4)}"
         plan = build_plan(config.cluster_options(), folder)
-        options = ControllerOptions(endpoint, connection, config.deadline_s, leased=False)
+        options = ControllerOptions(
+            endpoint, connection, config.deadline_s, leased=False
+        )
         count = len(plan.partitions)
         _log.info("waiting for %d workers and a client at %s", count, connection)
         return run_controller(plan, options)
@@ -105,7 +107,7 @@ async def _stream(
     def interrupt() -> None:
         if outcome.interrupted and task is not None:
             task.cancel()
-        outcome.interrupted = True
+        outcome.interruption.set()
         session.stop()
 
     loop = asyncio.get_running_loop()
@@ -117,7 +119,7 @@ async def _stream(
     except ClusterError as error:
         outcome.error = outcome.error or error
     except asyncio.CancelledError:
-        outcome.interrupted = True
+        outcome.interruption.set()
     finally:
         await session.close()
     return outcome

@@ -1,0 +1,1 @@
+"""Be the client: encode frames, stream them, collect results."""

@@ -11,7 +11,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from neurocluster import __version__
 from neurocluster.client.engine import RESULT, Engine
 from neurocluster.client.results import Chunk, FrameTable
 from neurocluster.coding.delay import check_image, input_order
@@ -29,6 +28,7 @@ from neurocluster.link.records import FRAME_CLOSED
 from neurocluster.member.run import MemberRunner
 from neurocluster.member.state import EXIT_LOST, StopAsked
 from neurocluster.model.graph import Input, Shape
+from neurocluster.version import VERSION
 from neurocluster.wire.control import Control, Kind
 
 REPORT_FIELDS: Final = 5
@@ -172,7 +172,7 @@ class Session:
         """
         self._runner = MemberRunner(
             _Duties(self), "client", self._endpoint, slot=None, leased=False,
-            version=__version__,
+            version=VERSION,
         )  # fmt: skip
         await self._go.wait()
         if self.failure is not None:
@@ -264,7 +264,9 @@ class Session:
         rows, counts, potentials = engine.take_results()
         if not len(rows):
             return
-        frames, errors, keep = [], {}, 0
+        frames: list[int] = []
+        errors: dict[int, str] = {}
+        keep = 0
         for row in range(len(rows)):
             if self._submitted[0][1] is not None:
                 self._cut(frames, rows, counts, potentials, errors, keep)

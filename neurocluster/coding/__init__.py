@@ -1,0 +1,1 @@
+"""Code inputs into spikes and read classes out of them."""

@@ -6,7 +6,7 @@ intensities go in ascending address (Yousefzadeh et al., AICAS 2019, section II)
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ def intensity(images: npt.NDArray[Any], source: Input) -> F64:
     """Return x as float64: integers scaled and shifted, floats as they are."""
     values = images.astype(np.float64)
     if images.dtype.kind in "iu":
-        return cast("F64", values * source.scale + source.shift)
+        return values * source.scale + source.shift
     return values
 
 
@@ -48,7 +48,7 @@ def input_order(image: Image, source: Input) -> U32:
 def input_spikes(images: npt.NDArray[Any], source: Input) -> Bool:
     """Return (frames, addresses) bool: which pixels fire at all."""
     flat = images.reshape(len(images), -1)
-    return cast("Bool", intensity(flat, source) > LOWEST)
+    return intensity(flat, source) > LOWEST
 
 
 def check_image(image: npt.NDArray[Any], source: Input, frame: int) -> None:

@@ -1,0 +1,1 @@
+"""Meet workers and a client, wire them, watch them."""

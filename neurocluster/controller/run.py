@@ -16,12 +16,12 @@ from typing import Any, Final
 
 import uvloop
 
-from neurocluster import __version__
 from neurocluster.controller import state as s
 from neurocluster.controller.connection import write_connection
 from neurocluster.controller.plan import ClusterPlan
 from neurocluster.errors import WireError
 from neurocluster.transport.zeromq import ControlSocket, new_context
+from neurocluster.version import VERSION
 from neurocluster.wire.control import CONTROL_LIMIT, decode_control, encode_control
 
 TICK_S: Final = 0.05
@@ -74,7 +74,7 @@ class ControllerRunner:
             plan,
             generation=secrets.randbits(63),
             cluster=secrets.token_hex(8),
-            version=__version__,
+            version=VERSION,
             cores=os.cpu_count() or 1,
             deadline_ns=int(options.deadline_s * 1e9),
         )

@@ -99,8 +99,13 @@ Action = Send | Log | Finish
 class Preparer(Protocol):
     """Give what depends on the plan."""
 
-    partitions: tuple[str, ...]
-    links: Mapping[int, tuple[str, str]]
+    @property
+    def partitions(self) -> tuple[str, ...]:
+        """Return the names of all partitions."""
+
+    @property
+    def links(self) -> Mapping[int, tuple[str, str]]:
+        """Return source and destination of each link."""
 
     def prepare(self, node: str) -> dict[str, Any]:
         """Return the body of PREPARE for a node."""

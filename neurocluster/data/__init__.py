@@ -1,0 +1,1 @@
+"""Read data sets; hold those that ship with the package."""

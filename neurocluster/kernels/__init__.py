@@ -1,0 +1,1 @@
+"""Compute: compiled kernels and their slow twins."""

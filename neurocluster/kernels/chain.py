@@ -220,7 +220,7 @@ class Chain:
                     image,
                     words_at,
                     self._widths[0],
-                )  # fmt: skip
+                )
             )
         order = input_order(image, self._input)
         kind = np.uint16 if self._widths[0] == 2 else np.uint32

@@ -53,7 +53,7 @@ def native(signature: str) -> Callable[[F], Native]:
     """
 
     def wrap(function: F) -> Native:
-        compiled = numba.cfunc(
+        compiled = numba.cfunc(  # type: ignore[call-arg]
             signature,
             cache=True,
             nogil=True,
@@ -65,6 +65,10 @@ def native(signature: str) -> Callable[[F], Native]:
     return wrap
 
 
-def intrinsic(function: F) -> F:
-    """Define code in LLVM IR; integer constants arrive as literals."""
-    return cast("F", _numba_intrinsic(prefer_literal=True)(function))
+def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Define code in LLVM IR; integer constants arrive as literals.
+
+    The function takes numba's typing context first; callers leave it out.
+    """
+    made = _numba_intrinsic(prefer_literal=True)(function)
+    return cast("Callable[..., Any]", made)

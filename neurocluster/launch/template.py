@@ -21,7 +21,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,7 +43,7 @@ class Child:
 class Template:
     """Fork children on request, reap them, report their ends."""
 
-    def __init__(self, roles: dict[str, Callable[[dict[str, str]], int]]) -> None:
+    def __init__(self, roles: Mapping[str, Callable[[dict[str, str]], int]]) -> None:
         """Take the functions that a child of each role runs."""
         self._roles = roles
         self._children: dict[int, Child] = {}

@@ -1,0 +1,1 @@
+"""Keep the rules of links: packets, order, counts, frames."""

@@ -1,0 +1,1 @@
+"""Join a cluster and leave it: what workers and the client share."""

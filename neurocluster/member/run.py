@@ -9,14 +9,13 @@ import resource
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
-import zmq
 
-from neurocluster.errors import LinkError, RemoteLinkError, WireError
+from neurocluster.errors import RemoteLinkError, WireError
 from neurocluster.link.buffers import LinkBuffers, LinkSpec
 from neurocluster.link.records import FAULTS, MORE
 from neurocluster.member import state as s
@@ -40,14 +39,19 @@ from neurocluster.wire.packet import decode_packet, encode_packet
 TICK_S: Final = 0.05
 SOCKETS: Final = 1024
 LETTERS: Final = 8
+COUNTED: Final = ("index", "spikes", "negative", "packets", "bytes")
 _log = logging.getLogger(__name__)
 
 
 class EngineLike(Protocol):
     """What worker and client engines have in common."""
 
-    node: LinkBuffers
-    receive: Callable[[int], int]
+    @property
+    def node(self) -> LinkBuffers:
+        """Return the links' buffers."""
+
+    def receive(self, size: int) -> int:
+        """Handle the packet in the message buffer."""
 
     def flush(self) -> int:
         """Note that the inbox is empty."""
@@ -59,7 +63,9 @@ class EngineLike(Protocol):
 class Duties(Protocol):
     """What a worker or a client does at each step; the member calls it."""
 
-    always_receive: bool
+    @property
+    def always_receive(self) -> bool:
+        """Tell whether to receive while a link is blocked (the client's rule)."""
 
     def warm(self) -> None:
         """Load what the work needs."""
@@ -92,9 +98,15 @@ class MemberRunner:
     """Own one member's sockets; `close` releases all of them."""
 
     def __init__(
-        self, duties: Duties, role: str, endpoint: str, *, slot: int | None, leased: bool,
+        self,
+        duties: Duties,
+        role: str,
+        endpoint: str,
+        *,
+        slot: int | None,
+        leased: bool,
         version: str,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Connect to a controller and begin to join."""
         self._duties = duties
         self._context = new_context(SOCKETS)
@@ -118,6 +130,7 @@ class MemberRunner:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._lag_ns = 0
+        self._go_cpu_ns = 0
         self._due = self._loop.time()
         self.done: asyncio.Future[int] = self._loop.create_future()
         self._tick()
@@ -241,6 +254,7 @@ class MemberRunner:
     def _run(self, roster: tuple[Mapping[str, Any], ...]) -> None:
         if self.pump is None or self._engine is None:
             return
+        self._go_cpu_ns = time.process_time_ns()
         self._duties.run(roster)
         self.pump.start(
             self._engine, on_fault=self._fault, on_other=self._other,
@@ -310,24 +324,24 @@ class MemberRunner:
             return {"inbound": [], "outbound": [], "worker": {}}
         inbound = []
         for k, row in enumerate(node.inbound):
-            names = ("index", "spikes", "negative", "packets", "bytes", "transit_max")
-            values = [int(row[name]) for name in names]
+            values = [int(row[name]) for name in (*COUNTED, "transit_max")]
             for histogram in (node.transit[k], node.wire[k]):
                 values += [percentile(histogram, p) or 0 for p in (50, 99)]
             inbound.append([*values, int(node.wire[k].sum())])
         outbound = []
         for k, row in enumerate(node.outbound):
-            names = ("index", "spikes", "negative", "packets", "bytes")
-            values = [int(row[name]) for name in names]
+            values = [int(row[name]) for name in COUNTED]
             blocked = pump.blocked_total(k) if pump is not None else 0
             outbound.append([*values, blocked])
         usage = resource.getrusage(resource.RUSAGE_SELF)
+        cpu_ns = time.process_time_ns()
         worker = {
             "partition": self._partition,
             "pid": os.getpid(),
             "frames": int(node.record["handled_frames"][0]),
             "kernel_ns": int(node.record["kernel_ns"][0]),
-            "cpu_ns": int((usage.ru_utime + usage.ru_stime) * 1e9),
+            "cpu_ns": cpu_ns,
+            "run_cpu_ns": cpu_ns - self._go_cpu_ns,
             "contexts_peak": int(node.record["contexts_peak"][0]),
             "turns": pump.turns if pump is not None else 0,
             "rss_kib": int(usage.ru_maxrss),
@@ -352,8 +366,3 @@ class MemberRunner:
         self._control.close()
         if not self._context.closed:
             self._context.term()
-
-
-def link_error(error: LinkError | zmq.ZMQError) -> str:
-    """Return the words of a transport's error."""
-    return str(error)

@@ -1,0 +1,1 @@
+"""Measure: plain data, clock passed in."""

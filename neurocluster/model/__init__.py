@@ -1,0 +1,1 @@
+"""Describe networks and how they are cut."""

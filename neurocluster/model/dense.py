@@ -27,7 +27,7 @@ Plane = npt.NDArray[Any]
 def patches(images: Plane, kernel: Pair, stride: Pair) -> Plane:
     """Return (frames, rows, columns, channels, kernel rows, kernel columns)."""
     view = np.lib.stride_tricks.sliding_window_view(images, kernel, axis=(1, 2))
-    return cast("Plane", view[:, :: stride[0], :: stride[1]])
+    return view[:, :: stride[0], :: stride[1]]
 
 
 def convolve(images: Plane, weight: Plane, layer: Conv2d) -> Plane:
@@ -36,7 +36,7 @@ def convolve(images: Plane, weight: Plane, layer: Conv2d) -> Plane:
     padded = np.pad(images, ((0, 0), (ph, ph), (pw, pw), (0, 0)))
     view = patches(padded, kernel, layer.stride)
     flat = view.reshape(*view.shape[:3], -1)
-    return cast("Plane", flat @ weight.reshape(len(weight), -1).T)
+    return flat @ weight.reshape(len(weight), -1).T
 
 
 def max_pool(images: Plane, kernel: Pair, stride: Pair) -> Plane:
@@ -57,7 +57,9 @@ def ann(graph: Graph, x: F64) -> F64:
         graph: The network.
         x: (frames, addresses) float64 intensities.
     """
-    return np.concatenate([_ann(graph, part) for part in _batches(x, graph.input.shape)])
+    return np.concatenate(
+        [_ann(graph, part) for part in _batches(x, graph.input.shape)]
+    )
 
 
 def _ann(graph: Graph, values: Plane) -> F64:

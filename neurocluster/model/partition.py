@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
@@ -117,7 +118,7 @@ def even(total: int, parts: int) -> list[Pair]:
     """Cut a range as evenly as possible, larger parts first."""
     size, extra = divmod(total, parts)
     bounds = [k * size + min(k, extra) for k in range(parts + 1)]
-    return list(zip(bounds[:-1], bounds[1:], strict=True))
+    return list(itertools.pairwise(bounds))
 
 
 def composed_pool(pools: tuple[MaxPool, ...]) -> tuple[Pair, Pair]:

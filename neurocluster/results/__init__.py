@@ -1,0 +1,1 @@
+"""Write and show what a run leaves."""

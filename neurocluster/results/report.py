@@ -51,7 +51,8 @@ def _summary_table(s: Mapping[str, Any]) -> Table:
     lines = {
         "network": f"{s['network']}, thresholds {thresholds}, {s['quantizer']}, "
         f"{s['fire_policy']}, offset {s['offset']:g}",
-        "frames": f"{s['frames']:,} ({s['frames_failed']} failed), window {s['window']}",
+        "frames": f"{s['frames']:,} ({s['frames_failed']} failed)",
+        "window": f"{s['window']} frames in flight",
         "accuracy by count": _percent(s["accuracy_by_count"]),
         "accuracy by potential": _percent(s["accuracy_by_potential"]),
         "ANN; Q-ANN floor / round": f"{_percent(s['accuracy_ann'])}; "
@@ -72,7 +73,8 @@ def _summary_table(s: Mapping[str, Any]) -> Table:
 def _link_table(links: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(title="Links (transit one way, in us)", title_justify="left")
     table.add_column("link")
-    for name in ("spikes", "negative", "packets", "B/spike", "p50", "p99", "max", "blocked ms"):  # fmt: skip
+    names = ("spikes", "negative", "packets", "B/spike", "p50", "p99", "max")
+    for name in (*names, "blocked ms"):
         table.add_column(name, justify="right")
     for link in links:
         spikes, size = link["spikes_sent"], link["bytes"]

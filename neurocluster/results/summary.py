@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from neurocluster import __version__
 from neurocluster.client.results import FrameTable
 from neurocluster.coding.delay import input_spikes, intensity
 from neurocluster.coding.readout import class_by_count, class_by_potential
 from neurocluster.data.idx import Dataset
 from neurocluster.model.convert import FixedNetwork
 from neurocluster.model.dense import ann, q_ann
+from neurocluster.version import VERSION
 
 SCHEMA: Final = 1
 PERCENTILES: Final = {"p50": 50, "p90": 90, "p99": 99}
@@ -69,7 +69,11 @@ def summarise(
     reports = table.reports[good][known]
     neurons = network["neurons"]
     workers, cores = len(network["partitions"]), os.cpu_count() or 1
-    seconds = float(rows["done_ns"].max() - rows["started_ns"].min()) / 1e9 if len(rows) else 0
+    seconds = (
+        float(rows["done_ns"].max() - rows["started_ns"].min()) / 1e9
+        if len(rows)
+        else 0
+    )
     by_count = by_potential = None
     if labels is not None and len(labels):
         counts, potentials = table.counts[good], table.potentials[good]
@@ -147,7 +151,7 @@ def macs(network: Mapping[str, Any]) -> int:
 
 def versions() -> dict[str, str]:
     """Return the versions of what computed the run."""
-    found = {"neurocluster": __version__, "python": platform.python_version()}
+    found = {"neurocluster": VERSION, "python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = version(package)

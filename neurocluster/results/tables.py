@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from neurocluster.coding.readout import class_by_count, class_by_potential
 from neurocluster.client.results import FrameTable
+from neurocluster.coding.readout import class_by_count, class_by_potential
 from neurocluster.dtypes import CLIENT, I64
 from neurocluster.results.folder import Row, RunFolder
 

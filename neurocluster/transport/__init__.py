@@ -1,0 +1,1 @@
+"""Move packets between processes, or within one."""

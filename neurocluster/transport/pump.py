@@ -66,10 +66,10 @@ class Pump:
         self._always = always_receive
         self._buffer = node.message
         self._records = [
-            memoryview(node.outbound[k : k + 1].view("i8")) for k in range(len(outlets))
+            node.outbound[k : k + 1].view("i8").data for k in range(len(outlets))
         ]
-        self._boxes = [memoryview(box) for box in node.outboxes]
-        self._pieces = [memoryview(table.reshape(-1)) for table in node.pieces]
+        self._boxes = [box.data for box in node.outboxes]
+        self._pieces = [table.reshape(-1).data for table in node.pieces]
         self._blocked_since = [0] * len(outlets)
         self.blocked_ns = [0] * len(outlets)
         self.turns = 0

@@ -40,14 +40,18 @@ def new_context(sockets: int) -> zmq.Context[zmq.Socket[bytes]]:
 def _watch(socket: zmq.Socket[bytes], wake: Callable[[], None]) -> Callable[[], None]:
     """Call ``wake`` when a socket may have news; return how to stop that."""
     loop = asyncio.get_running_loop()
-    descriptor = socket.get(zmq.FD)
+    descriptor = int(socket.get(zmq.FD))
 
     def look() -> None:
         socket.get(zmq.EVENTS)
         wake()
 
     loop.add_reader(descriptor, look)
-    return lambda: bool(loop.remove_reader(descriptor)) and None
+
+    def stop() -> None:
+        loop.remove_reader(descriptor)
+
+    return stop
 
 
 def _prepare(socket: zmq.Socket[bytes], hwm: int, limit: int) -> None:
@@ -89,7 +93,7 @@ class ZmqInbox:
             self._socket.close(0)
             message = f"cannot bind {where}: {error.strerror}"
             raise LocalLinkError(message) from error
-        self.endpoint: str = self._socket.get(zmq.LAST_ENDPOINT).decode().rstrip("\0")
+        self.endpoint: str = last_endpoint(self._socket)
         self._raw: Any = super(zmq.Socket, self._socket).recv_into
         self._stop: Callable[[], None] = lambda: None
 
@@ -200,8 +204,7 @@ class ControlSocket:
         elif connect is not None:
             self._socket.set(zmq.IDENTITY, identity)
             self._socket.connect(connect)
-        last = self._socket.get(zmq.LAST_ENDPOINT)
-        self.endpoint: str = last.decode().rstrip("\0")
+        self.endpoint: str = last_endpoint(self._socket)
         self._loop = asyncio.get_running_loop()
         self._stop = _watch(self._socket, self._turn)
         self._loop.call_soon(self._turn)
@@ -238,6 +241,13 @@ class ControlSocket:
         self._socket.close(linger_ms)
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+
+
+def last_endpoint(socket: zmq.Socket[bytes]) -> str:
+    """Return the endpoint that a socket was bound or connected to last."""
+    value = socket.get(zmq.LAST_ENDPOINT)
+    text = value.decode() if isinstance(value, bytes) else str(value)
+    return text.rstrip("\0")
 
 
 def check_path(path: Path) -> None:

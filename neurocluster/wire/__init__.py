@@ -1,0 +1,1 @@
+"""Define the bytes that processes exchange."""

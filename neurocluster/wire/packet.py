@@ -110,7 +110,7 @@ def decode_packet(data: bytes, limit: int) -> Packet:
     if not isinstance(payload, bytes):
         message = "packet: the payload must be bin"
         raise MalformedMessage(message)
-    return Packet(kind, *numbers, payload=payload)
+    return Packet(*(kind, *numbers, payload))
 
 
 def packet_fields(packet: Packet) -> tuple[Any, ...]:

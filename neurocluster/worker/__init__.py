@@ -1,0 +1,1 @@
+"""Be a worker: one partition, packets in, packets out."""

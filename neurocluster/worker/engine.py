@@ -285,7 +285,7 @@ class Engine:
         """Return and forget (n, 5) uint64: reports of frames closed since last."""
         count = int(self.record["report_count"][0])
         self.record["report_count"] = 0
-        return self._reports[:count].copy()  # type: ignore[return-value]
+        return self._reports[:count].copy()
 
     def fault(self, code: int) -> RemoteLinkError:
         """Return the error that a negative result stands for."""

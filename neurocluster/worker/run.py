@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import uvloop
 
-from neurocluster import __version__
 from neurocluster.errors import MalformedMessage
 from neurocluster.link.buffers import LinkSpec
 from neurocluster.member.run import MemberRunner
 from neurocluster.member.state import EXIT_LOST, StopAsked
 from neurocluster.model.partition import spec_from_wire
+from neurocluster.version import VERSION
 from neurocluster.wire.control import Control
 from neurocluster.worker.engine import Engine
 
@@ -97,7 +97,7 @@ async def _worker(endpoint: str, slot: int | None, leased: bool) -> int:
         endpoint,
         slot=slot,
         leased=leased,
-        version=__version__,
+        version=VERSION,
     )
 
     def stop(reason: str, code: int) -> None:

@@ -1,0 +1,1 @@
+"""Measure speed, interleaved with yardsticks."""

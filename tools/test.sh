@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Install what the tests need, then run every check and test.
+#
+#     tools/test.sh [--slow] [options of pytest]
+set -uo pipefail
+if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
+    sed -n '2,4s/^# \{0,1\}//p' "$0"
+    echo "--slow adds the tests that take minutes; other options go to pytest."
+    exit 0
+fi
+source "$(dirname "${BASH_SOURCE[0]}")/../deploy/environment.sh"
+prepare_environment dev
+cd "$ROOT" || exit 2
+slow=(-m "not slow")
+if [ "${1:-}" = --slow ]; then
+    slow=()
+    shift
+fi
+bin="$ROOT/.venv/bin"
+
+check() {
+    echo "== $1"
+    shift
+    "$@" || {
+        echo "FAILED: $*" >&2
+        exit 1
+    }
+}
+
+check "ruff: rules" "$bin/ruff" check .
+check "ruff: format" "$bin/ruff" format --check .
+check "mypy" "$bin/mypy"
+check "imports" "$bin/lint-imports"
+check "kernels" "$PYTHON_ENV" -m neurocluster warm
+check "pytest" "$PYTHON_ENV" -m pytest "${slow[@]}" "$@"
