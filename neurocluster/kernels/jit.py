@@ -14,6 +14,10 @@ from typing import Any, Protocol, TypeVar, cast
 import numba
 from numba.extending import intrinsic as _numba_intrinsic
 
+from neurocluster.kernels.cache import cache_folder
+
+numba.config.CACHE_DIR = str(cache_folder())
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -62,6 +62,24 @@ def write_header(
 
 
 @jit
+def compact(link: Records) -> None:
+    """Forget the packets that were sent; move those that wait to the front."""
+    done, count = link.pieces_done, link.pieces_count
+    if done == 0:
+        return
+    pieces = carray(pointer(U(link.pieces_at)), (link.pieces_size, 2), np.int64)
+    shift = pieces[done, 0] if done < count else link.outbox_used
+    lines = carray(pointer(U(link.outbox_at)), link.outbox_size // 8, np.int64)
+    for k in range(U(shift // 8), U(link.outbox_used // 8)):
+        lines[k - U(shift // 8)] = lines[k]
+    for k in range(done, count):
+        pieces[k - done, 0] = pieces[k, 0] - shift
+        pieces[k - done, 1] = pieces[k, 1]
+    link.pieces_count, link.pieces_done = count - done, 0
+    link.outbox_used -= shift
+
+
+@jit
 def emit(
     node: Records, link: Records, kind: int, frame: int, close: int,
     payload_at: int, size: int, time_ns: int, held_ns: int,
@@ -71,10 +89,15 @@ def emit(
     Returns:
         MORE, or FULL when the outbox cannot take it.
     """
+    room = (HEADER + size + LINE - 1) // LINE * LINE
+    full = link.outbox_used + room > link.outbox_size
+    if full or link.pieces_count >= link.pieces_size:
+        compact(link)
+        full = link.outbox_used + room > link.outbox_size
+        if full or link.pieces_count >= link.pieces_size:
+            return r.FULL
     start = link.outbox_used
-    end = (start + HEADER + size + LINE - 1) // LINE * LINE
-    if end > link.outbox_size or link.pieces_count >= link.pieces_size:
-        return r.FULL
+    end = start + room
     at = U(link.outbox_at + start)
     write_header(at, node, link, kind, frame, close, time_ns, held_ns // 1000, size)
     if size:

@@ -1,0 +1,106 @@
+"""Codecs: decode inverts encode; any bytes give a message or a WireError."""
+
+import contextlib
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neurocluster.errors import MessageTooLarge, UnsupportedVersion, WireError
+from neurocluster.wire.control import SCHEMAS, Control, Kind, decode_control
+from neurocluster.wire.control import encode_control
+from neurocluster.wire.packet import (
+    HEADER_BYTES,
+    KINDS,
+    Packet,
+    decode_packet,
+    encode_packet,
+    packet_fields,
+)
+
+LIMIT = 1 << 16
+packets = st.builds(
+    Packet,
+    st.sampled_from(KINDS),
+    *[st.integers(0, 2**bits - 1) for bits in (32, 16, 32, 16, 32, 32, 64, 32)],
+    st.binary(max_size=200),
+)
+VALUES = {
+    str: st.text(max_size=20),
+    int: st.integers(0, 2**40),
+    bool: st.booleans(),
+    bytes: st.binary(max_size=50),
+    dict: st.dictionaries(st.text(max_size=5), st.integers(0, 9), max_size=3),
+    tuple: st.lists(st.integers(0, 99), max_size=3).map(tuple),
+    type(None): st.none(),
+}
+
+
+@st.composite
+def controls(draw):
+    kind = draw(st.sampled_from(Kind))
+    body = {}
+    for name, types in SCHEMAS[kind].items():
+        options = types if isinstance(types, tuple) else (types,)
+        body[name] = draw(st.one_of(*(VALUES[t] for t in options)))
+    return Control(kind, body, draw(st.integers(0, 2**64 - 1)), draw(st.integers(0, 9)))
+
+
+@given(packets)
+def test_a_packet_survives_the_wire(packet):
+    data = encode_packet(packet)
+    assert len(data) == HEADER_BYTES + len(packet.payload)
+    assert decode_packet(data, LIMIT) == packet
+
+
+@given(packets)
+def test_any_integer_encoding_is_accepted(packet):
+    assert decode_packet(msgpack.packb(packet_fields(packet)), LIMIT) == packet
+
+
+@given(controls())
+def test_a_control_message_survives_the_wire(message):
+    assert decode_control(encode_control(message)) == message
+
+
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_never_escape(data):
+    for decode in (lambda d: decode_packet(d, LIMIT), decode_control):
+        with contextlib.suppress(WireError):
+            decode(data)
+
+
+@given(controls(), st.data())
+def test_a_damaged_message_never_escapes(message, data):
+    raw = bytearray(encode_control(message))
+    at = data.draw(st.integers(0, len(raw) - 1))
+    raw[at] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(WireError):
+        decode_control(bytes(raw))
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff"],
+)
+def test_huge_announced_sizes_are_refused(bomb):
+    for decode in (lambda d: decode_packet(d, LIMIT), decode_control):
+        with pytest.raises(WireError):
+            decode(bomb)
+
+
+def test_limits_and_versions_are_named():
+    data = encode_packet(Packet(1, 1, 0, 0, 0, 1, 1, 5, 0, b""))
+    with pytest.raises(MessageTooLarge, match="limit is 10"):
+        decode_packet(data, 10)
+    with pytest.raises(UnsupportedVersion, match="version 2"):
+        decode_packet(data[:1] + b"\x02" + data[2:], LIMIT)
+
+
+def test_the_bytes_of_a_packet_are_pinned():
+    packet = Packet(1, 2, 3, 4, 0, 5, 3, 6, 7, b"\x02\x00\x05\x00")
+    assert encode_packet(packet).hex() == (
+        "9b0101ce00000002cd0003ce00000004cd0000ce00000005ce00000003"
+        "cf0000000000000006ce00000007c60000000402000500"
+    )

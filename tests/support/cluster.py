@@ -1,0 +1,164 @@
+"""Run a whole cluster in one process: real engines and pumps on a virtual clock.
+
+Everything random comes from one seed: delays, stalls and the order in which
+scheduled turns run. A failure prints the seed; the same seed replays it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from neurocluster.client.engine import Engine as ClientEngine
+from neurocluster.coding.delay import rank_table
+from neurocluster.dtypes import CLIENT
+from neurocluster.kernels.clock import virtual_clock
+from neurocluster.link.records import FRAME_CLOSED
+from neurocluster.model.graph import Graph
+from neurocluster.model.partition import Plan
+from neurocluster.transport.memory import MemoryInbox, Tamper, Wire
+from neurocluster.transport.pump import Pump
+from neurocluster.worker.engine import Engine
+from tests.support.builders import link_specs, specs_of
+
+MOST_STEPS = 200_000
+
+
+class VirtualCluster:
+    """A client and workers joined by memory wires."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        plan: Plan,
+        seed: int,
+        *,
+        hwm: int = 2,
+        window: int = 4,
+        max_spikes: int = 8,
+        delay_ns: int = 20_000,
+        stall: float = 0.05,
+        tamper: tuple[str, Tamper] | None = None,
+        **settings,
+    ) -> None:
+        """Build everything; `run` streams images."""
+        self.random = random.Random(seed)
+        self.seed, self.stall = seed, stall
+        self._now = np.zeros(1, np.int64)
+        self._now[0] = 1_000_000
+        self._queue: list[tuple[int, float, int, Callable[[], None]]] = []
+        self._count = 0
+        clock = (virtual_clock(), self._now)
+        self.faults: list[str] = []
+        specs = specs_of(graph, plan, window=window, max_spikes=max_spikes, **settings)
+        wires = {}
+        for link in plan.links:
+            special = tamper is not None and tamper[0] == link.name
+            wires[link.name] = Wire(
+                hwm,
+                lambda _d: self.now() + self.random.randrange(1, delay_ns),
+                tamper[1] if tamper is not None and special else (lambda p: (p,)),
+            )
+        self.workers: dict[str, Engine] = {}
+        self.pumps: dict[str, Pump] = {}
+        for part, spec in zip(plan.partitions, specs, strict=True):
+            inbound, outbound = plan.inbound(part.name), plan.outbound(part.name)
+            engine = Engine(
+                spec, link_specs(inbound), link_specs(outbound), clock=clock
+            )
+            self.workers[part.name] = engine
+            self._pump(part.name, engine, wires, inbound, outbound)
+        inbound, outbound = plan.inbound(CLIENT), plan.outbound(CLIENT)
+        self.client = ClientEngine(
+            link_specs(inbound), link_specs(outbound), ranks=rank_table(graph.input),
+            window=window, max_spikes=max_spikes, clock=clock,
+        )  # fmt: skip
+        self._images: list[np.ndarray] = []
+        self._pump(CLIENT, self, wires, inbound, outbound)
+        self.results: list[tuple] = []
+        self.wires = wires
+
+    # what the client's pump asks of its handler
+    @property
+    def node(self):
+        return self.client.node
+
+    def receive(self, size: int) -> int:
+        code = self.client.receive(size)
+        if code >= 0 and code & 15 == FRAME_CLOSED:
+            self._fill()
+        return code if code < 0 else 16 * self.client.node.waiting
+
+    def flush(self) -> int:
+        return self.client.flush()
+
+    def _fill(self) -> None:
+        while self._images and self.client.can_start:
+            self.client.start(self._images.pop(0))
+
+    def _after(self) -> None:
+        self._fill()
+        rows, counts, potentials = self.client.take_results()
+        self.results += list(zip(rows, counts, potentials, strict=True))
+
+    def _pump(self, name, engine, wires, inbound, outbound) -> None:
+        inbox = MemoryInbox([wires[k.name] for k in inbound], self.now)
+        outlets = [wires[k.name] for k in outbound]
+        pump = Pump(
+            engine.node, inbox, outlets, schedule=self.schedule, clock=self.now,
+            always_receive=name == CLIENT,
+        )  # fmt: skip
+        for link in inbound:
+            wires[link.name].on_send = lambda time, p=pump: self.at(time, p.wake)
+        for link in outbound:
+            wires[link.name].on_room = lambda p=pump: self.schedule(p.wake)
+        fault = engine.fault if name != CLIENT else self.client.fault
+        pump.start(
+            engine,
+            on_fault=lambda code: self.faults.append(str(fault(code))),
+            on_other=lambda _data: self.faults.append(f"{name}: malformed") or 0,
+            after_turn=self._after if name == CLIENT else self._maybe_stall,
+        )
+        self.pumps[name] = pump
+
+    def _maybe_stall(self) -> None:
+        if self.random.random() < self.stall:
+            self._now[0] += self.random.randrange(100_000)
+
+    def now(self) -> int:
+        return int(self._now[0])
+
+    def schedule(self, action: Callable[[], None]) -> None:
+        self.at(self.now(), action)
+
+    def at(self, time: int, action: Callable[[], None]) -> None:
+        self._count += 1
+        entry = (time, self.random.random(), self._count, action)
+        heapq.heappush(self._queue, entry)
+
+    def run(self, images: Sequence[np.ndarray]) -> list[tuple]:
+        """Stream images; return (row, counts, potentials) in order."""
+        self._images = [image.reshape(-1) for image in images]
+        wanted = len(images)
+        self._fill()
+        self.pumps[CLIENT].wake()
+        for _ in range(MOST_STEPS):
+            if len(self.results) >= wanted or self.faults or not self._queue:
+                break
+            time, _, _, action = heapq.heappop(self._queue)
+            self._now[0] = max(self._now[0], time)
+            action()
+        if not self.faults:
+            assert len(self.results) == wanted, f"stuck, seed {self.seed}"
+        return self.results
+
+    def check_links(self) -> None:
+        """Assert law 1: spikes sent equal spikes received on every link."""
+        sent, got = {}, {}
+        for engine in (*self.workers.values(), self.client):
+            sent |= {int(r["index"]): int(r["spikes"]) for r in engine.node.outbound}
+            got |= {int(r["index"]): int(r["spikes"]) for r in engine.node.inbound}
+        assert sent == got, f"seed {self.seed}"
