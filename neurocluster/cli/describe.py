@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_
 import sys
 from typing import Any, Final, Literal
 
@@ -33,6 +34,7 @@ def describe_command(config: RunConfig, *, json: bool) -> int:
     check_images(data, graph)
     text = describe_plan(config, fixed, plan, data.images[:SAMPLE])
     if json:
+        print(json_.dumps(text))
         return 0
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     print_plan(console, text)

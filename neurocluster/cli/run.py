@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json as json_
 import signal
 import sys
 import time
@@ -277,7 +278,7 @@ def finish(
             "accuracy_ann": None,
             "accuracy_qann": {"floor": None, "round": None},
         }
-        if fixed is not None and len(table.frames):
+        if fixed is not None and error is None and len(table.frames):
             with console.status("comparing with the dense network"):
                 dense = dense_accuracies(fixed, data, table.frames[table.good])
         summary = summarise(network, table, data, links, dense)
@@ -291,16 +292,18 @@ def finish(
         )
         folder.write_json("summary.json", summary)
         if json:
-            pass
+            print(json_.dumps(summary))
         elif not console.quiet:
             out = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
             print_report(out, summary, links, workers)
     if not console.quiet:
         console.print(f"Results: {folder.path}", soft_wrap=True)
     if error is not None:
-        f"error: {error}{_log_end(str(error), folder)}"
+        text = f"error: {error}{_log_end(str(error), folder)}"
+        print(text, file=sys.stderr)
         return EXIT_INTERRUPTED if outcome.interrupted else EXIT_FAILED
     if outcome.interrupted:
+        print("interrupted; what finished is saved", file=sys.stderr)
         return EXIT_INTERRUPTED
     return 0
 

@@ -132,7 +132,8 @@ class ControllerRunner:
         *lines, self._pending = (self._pending + data).split(b"\n")
         for line in lines:
             event: dict[str, Any] = json.loads(line)
-            self.event(s.Exited(int(event["pid"]), exit_cause(int(event["code"]))))
+            code = int(event["code"])
+            self.event(s.Exited(int(event["pid"]), exit_cause(code), clean=code == 0))
 
     def close(self) -> None:
         """Release the socket and remove the connection file."""

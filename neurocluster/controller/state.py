@@ -51,10 +51,11 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The launcher saw a process end; negative codes are signals."""
+    """The launcher saw a process end; ``clean`` is exit status 0."""
 
     pid: int
     cause: str
+    clean: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +380,9 @@ class Controller:
 
     def _stopped(self, member: Member, message: Control, _now_ns: int) -> None:
         member.report = message.body["report"]
+        self._end_when_reported()
+
+    def _end_when_reported(self) -> None:
         if all(m.report is not None for m in self._members.values()):
             self._end()
 
@@ -410,10 +414,15 @@ class Controller:
 
     def _exited(self, event: Exited, now_ns: int) -> None:
         for member in list(self._members.values()):
-            if member.pid == event.pid and member.report is None:
-                del self._members[member.peer]
-                self._lost(member, event.cause, now_ns)
-                return
+            if member.pid != event.pid or member.report is not None:
+                continue
+            if self.phase is Phase.STOPPING and event.clean:
+                return  # its last message may still be on its way
+            del self._members[member.peer]
+            self._lost(member, event.cause, now_ns)
+            if self.phase is Phase.FAILED:
+                self._end_when_reported()
+            return
         if self.phase is Phase.GATHER:
             self._fail(f"a worker (pid {event.pid}) {event.cause}", None, now_ns)
 
@@ -452,6 +461,9 @@ class Controller:
                 silent = now_ns - member.heard_ns
                 if silent > self._silence_ns and member.report is None:
                     del self._members[member.peer]
+                    if self.phase is Phase.GATHER and member.role != CLIENT:
+                        self._out.append(Log(f"{member.name} fell silent; dropped"))
+                        continue
                     how = f"has been silent for {silent / 1e9:.1f} s"
                     self._lost(member, how, now_ns)
                     return

@@ -146,7 +146,9 @@ class SlowPartition:
         spikes = [(y, x, sign)]
         for pool in self.pools:
             spikes = [
-                made for row, column, s in spikes for made in pool.apply(row, column, c, s)
+                made
+                for row, column, s in spikes
+                for made in pool.apply(row, column, c, s)
             ]
             self.pooled += len(spikes)
         first = self.spec.output_rows[0] if self.spec.kind == "conv2d" else 0

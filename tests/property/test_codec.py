@@ -8,8 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurocluster.errors import MessageTooLarge, UnsupportedVersion, WireError
-from neurocluster.wire.control import SCHEMAS, Control, Kind, decode_control
-from neurocluster.wire.control import encode_control
+from neurocluster.wire.control import (
+    SCHEMAS,
+    Control,
+    Kind,
+    decode_control,
+    encode_control,
+)
 from neurocluster.wire.packet import (
     HEADER_BYTES,
     KINDS,

@@ -33,9 +33,7 @@ def test_a_chain_gives_the_spikes_of_one_process(seed):
     assert cluster.faults == []
     assert [c.tolist() for _, c, _ in results] == run.counts.tolist()
     assert [p.tolist() for _, _, p in results] == run.potentials.tolist()
-    fired = sum(
-        int(r[1]) for e in cluster.workers.values() for r in e.take_reports()
-    )
+    fired = sum(int(r[1]) for e in cluster.workers.values() for r in e.take_reports())
     assert fired + run.inputs.sum() == run.spikes.sum()
     cluster.check_links()
 

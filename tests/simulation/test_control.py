@@ -2,6 +2,7 @@
 
 import heapq
 import random
+from functools import partial
 
 import pytest
 
@@ -42,7 +43,7 @@ class World:
         )  # fmt: skip
         self.members, self.dead, self.nodes, self.delivered = {}, set(), {}, []
         self.hellos = []
-        self.cut = set()
+        self.cut, self.counts = set(), {}
         for pid, role in ((1, "client"), (2, "worker"), (3, "worker")):
             body = {"role": role, "pid": pid, "host": "h", "slot": None, "version": "1"}
             self.members[pid] = m.Member(body, leased=False)
@@ -70,7 +71,7 @@ class World:
             if isinstance(action, c.Send):
                 pid = int(action.peer)
                 message = decode_control(encode_control(action.message))
-                self.at(self.delay(), lambda p=pid, x=message: self.member(p, m.Received(x)))
+                self.at(self.delay(), partial(self.member, pid, m.Received(message)))
             elif isinstance(action, c.Finish):
                 self.finish = action
 
@@ -99,7 +100,9 @@ class World:
                 self.at(self.delay(), lambda: self.member(pid, m.Prepared()))
             case m.Bind(body):
                 self.nodes[body["node"]] = pid
-                self.at(self.delay(), lambda: self.member(pid, m.Prepared(f"ipc://{pid}")))
+                self.at(
+                    self.delay(), lambda: self.member(pid, m.Prepared(f"ipc://{pid}"))
+                )
             case m.Connect(endpoints, hellos):
                 for link, endpoint in endpoints:
                     to = int(endpoint.removeprefix("ipc://"))
@@ -126,11 +129,11 @@ class World:
 
     def report(self, pid):
         node = next((n for n, p in self.nodes.items() if p == pid), None)
-        inbound = [[k, self.counts.get(k, 9)] for k, (_, t) in LINKS.items() if t == node]
+        inbound = [
+            [k, self.counts.get(k, 9)] for k, (_, t) in LINKS.items() if t == node
+        ]
         outbound = [[k, 9] for k, (s, _) in LINKS.items() if s == node]
         return {"inbound": inbound, "outbound": outbound, "worker": {}}
-
-    counts: dict = {}
 
     def run(self, seconds):
         end = self.now + int(seconds * SECOND)

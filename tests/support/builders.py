@@ -20,6 +20,7 @@ from neurocluster.model.graph import (
 )
 from neurocluster.model.partition import Plan, make_plan, parse_splits, partition_spec
 
+PLANE = Shape(6, 6, 2)
 WEIGHTS_A = Path(__file__).parent.parent / "data" / "weights-a.npz"
 
 
@@ -52,7 +53,7 @@ def small_graph(
     channels: int = 3,
     pools: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = (((2, 2), (2, 2)),),
     hidden: int = 5,
-    shape: Shape = Shape(6, 6, 2),
+    shape: Shape = PLANE,
     relu: bool = True,
     gain: float = 1.0,
 ) -> Graph:
@@ -93,7 +94,12 @@ def specs_of(
     fixed = convert(graph, [threshold], offset)
     return [
         partition_spec(
-            fixed, p, quantizer=quantizer, fire=fire, window=window, max_spikes=max_spikes
+            fixed,
+            p,
+            quantizer=quantizer,
+            fire=fire,
+            window=window,
+            max_spikes=max_spikes,
         )
         for p in plan.partitions
     ]

@@ -5,14 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
+from neurocluster.coding.delay import input_order
+from neurocluster.data.idx import load_dataset
 from neurocluster.kernels import tables
 from neurocluster.kernels.chain import Chain
 from neurocluster.kernels.reference import SlowPartition, slow_chain
 from neurocluster.model.convert import convert
-from neurocluster.coding.delay import input_order
 from neurocluster.model.graph import Shape
 from tests.support.builders import golden_graph, planned, small_graph, specs_of
-from neurocluster.data.idx import load_dataset
 
 GEOMETRIES = [
     {},

@@ -1,0 +1,154 @@
+"""A user's mistakes: one line that names thing, place and remedy; no traceback."""
+
+import gzip
+import os
+import socket
+import struct
+
+import numpy as np
+import pytest
+
+from neurocluster import load_network, save_network
+from tests.support.processes import neurocluster
+
+
+def check(done, code, *words):
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    for word in words:
+        assert word in done.stderr, done.stderr
+
+
+def write_idx(folder, images, labels=None):
+    folder.mkdir()
+    head = struct.pack(f">HBB{images.ndim}I", 0, 8, images.ndim, *images.shape)
+    path = folder / "t10k-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(head + images.tobytes()))
+    if labels is not None:
+        head = struct.pack(">HBBI", 0, 8, 1, len(labels))
+        (folder / "t10k-labels-idx1-ubyte").write_bytes(head + labels.tobytes())
+
+
+def test_a_truncated_network_file(tmp_path):
+    path = tmp_path / "n.npz"
+    save_network(path, load_network())
+    path.write_bytes(path.read_bytes()[:5000])
+    done = neurocluster("run", "--network", path)
+    check(done, 3, str(path), "truncated")
+
+
+def test_a_network_without_an_array(tmp_path):
+    path = tmp_path / "n.npz"
+    save_network(path, load_network())
+    with np.load(path) as arrays:
+        kept = {k: arrays[k] for k in arrays.files if k != "fc1.bias"}
+    np.savez(path, **kept)
+    check(neurocluster("run", "--network", path), 3, "array 'fc1.bias' is missing")
+
+
+def test_a_missing_network_and_data_folder(tmp_path):
+    done = neurocluster("run", "--network", tmp_path / "none.npz")
+    check(done, 3, "none.npz does not exist")
+    check(neurocluster("run", "--data", tmp_path / "none"), 3, "does not exist")
+    check(neurocluster("run", "--data", tmp_path), 3, "t10k-images-idx3-ubyte")
+
+
+def test_images_of_a_wrong_shape(tmp_path):
+    write_idx(tmp_path / "d", np.zeros((3, 20, 20), np.uint8))
+    done = neurocluster("run", "--data", tmp_path / "d")
+    check(done, 3, "images of 20x20x1, the network takes 28x28x1")
+
+
+def test_missing_labels_are_no_mistake(tmp_path):
+    write_idx(tmp_path / "d", np.full((3, 28, 28), 90, np.uint8))
+    out = tmp_path / "out"
+    done = neurocluster("run", "--data", tmp_path / "d", "--out", out)
+    check(done, 0)
+    assert '"accuracy_by_count": null' in (out / "summary.json").read_text()
+
+
+def test_a_data_set_with_fewer_labels_than_images(tmp_path):
+    images = np.zeros((3, 28, 28), np.uint8)
+    write_idx(tmp_path / "d", images, np.zeros(2, np.uint8))
+    check(neurocluster("run", "--data", tmp_path / "d"), 3, "2 labels for 3 images")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_write_permission(tmp_path):
+    tmp_path.chmod(0o500)
+    done = neurocluster("run", "--out", tmp_path / "out")
+    check(done, 2, "out: cannot make folder", "Permission denied")
+
+
+def test_a_folder_that_cannot_be_made():
+    done = neurocluster("run", "--out", "/proc/neurocluster")
+    check(done, 2, "out: cannot make folder /proc/neurocluster")
+
+
+def test_a_folder_that_is_not_empty(tmp_path):
+    (tmp_path / "x").write_text("")
+    check(neurocluster("run", "--out", tmp_path), 2, "is not empty; give a new one")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        (
+            "--split",
+            "conv1=neurons:2",
+            "a convolution is cut by rows or channels",
+        ),
+        ("--split", "conv9=rows:2", "no weight layer is named conv9"),
+        ("--split", "conv1=rows:99", "exceeds its 14 rows"),
+        ("--split", "conv1", "write LAYER=KIND:PARTS"),
+        ("--quantizer", "foo", "none of hysteresis, floor, round"),
+        ("--window", "0", "window: 0 must be from 1"),
+        ("--start", "99999", "start: 99999 lies behind the 10000 frames"),
+        ("--config", "/nowhere.toml", "cannot read config /nowhere.toml"),
+    ],
+)
+def test_wrong_options(option, value, words):
+    check(neurocluster("run", option, value), 2, words)
+
+
+def test_wrong_thresholds():
+    check(neurocluster("run", "--threshold", "x"), 2, "threshold 'x'")
+    check(neurocluster("run", "--threshold", "-1"), 3, "above 0")
+    check(neurocluster("run", "--threshold", "1,2"), 3, "2 thresholds given")
+
+
+def test_an_unknown_key_suggests_the_nearest(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text("windwo = 3\n")
+    done = neurocluster("run", "--config", path)
+    check(done, 2, str(path), "unknown key 'windwo'; did you mean 'window'?")
+
+
+def test_a_port_that_is_taken(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        done = neurocluster(
+            "controller", "--bind", f"tcp://127.0.0.1:{port}",
+            "--connection", tmp_path / "c.json",
+        )  # fmt: skip
+    check(done, 1, f"cannot bind the control endpoint tcp://127.0.0.1:{port}")
+
+
+def test_a_missing_connection_file(tmp_path):
+    done = neurocluster("worker", "--connect", tmp_path / "c.json")
+    check(done, 2, "is the controller running?")
+
+
+def test_help_has_examples():
+    for command in (
+        "run",
+        "controller",
+        "worker",
+        "stream",
+        "describe",
+        "warm",
+        "bench",
+    ):
+        done = neurocluster(command, "--help")
+        assert done.returncode == 0
+        assert "Example: neurocluster" in done.stdout
