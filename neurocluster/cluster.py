@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from neurocluster.config import RunConfig
 from neurocluster.errors import ClusterError, StartTimeout
 from neurocluster.launch.base import Exit
 from neurocluster.launch.local import LocalLauncher
+from neurocluster.launch.spawn import Template, spawn_template
 from neurocluster.model.graph import Graph
 from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan, parse_splits
@@ -36,8 +36,7 @@ class LocalCluster:
                 print(result.class_by_count)
 
     Attributes:
-        session: The client's session.
-        launcher: The processes.
+        session: The client's session, while the cluster is open.
     """
 
     def __init__(
@@ -45,6 +44,7 @@ class LocalCluster:
         config: RunConfig | None = None,
         *,
         logs: Path | None = None,
+        template: Template | None = None,
         **settings: Any,
     ) -> None:
         """Describe a cluster; nothing starts before ``async with`` or `open`.
@@ -52,6 +52,7 @@ class LocalCluster:
         Args:
             config: All settings; default as `neurocluster run` has them.
             logs: Folder for the processes' standard error; default temporary.
+            template: A fork template started before; default one starts in `open`.
             **settings: Fields of `config.RunConfig` that replace the config's.
 
         Raises:
@@ -61,9 +62,9 @@ class LocalCluster:
         self.config = (config or RunConfig()).replace(**settings)
         self.graph: Graph = load_network(self.config.network)
         self.plan = make_plan(self.graph, parse_splits(self.config.split))
-        self._folder = Path(tempfile.mkdtemp(prefix="nc-"))
-        self.logs = logs or self._folder / "logs"
-        self.launcher = LocalLauncher(self.logs)
+        self._template, self._logs = template, logs
+        self._folder = Path()
+        self._launcher: LocalLauncher | None = None
         self.session: Session | None = None
         self._streaming = False
 
@@ -92,6 +93,10 @@ class LocalCluster:
             raise
 
     async def _open(self) -> None:
+        template = self._template or spawn_template()
+        self._folder = template.folder
+        logs = self._logs or self._folder / "logs"
+        launcher = self._launcher = LocalLauncher(template, logs)
         connection = self._folder / "connection.json"
         endpoint = f"ipc://{self._folder}/control"
         arguments = self.config.cluster_options() | {
@@ -99,25 +104,26 @@ class LocalCluster:
             "bind": endpoint,
             "deadline_s": str(self.config.deadline_s),
         }
-        await self.launcher.open()
-        await self.launcher.start("controller", "controller", arguments)
+        await launcher.open()
+        await launcher.start("controller", "controller", arguments)
         starts = [
-            self.launcher.start(
+            launcher.start(
                 partition.name, "worker", {"endpoint": endpoint, "slot": str(slot)}
             )
             for slot, partition in enumerate(self.plan.partitions)
         ]
         await asyncio.gather(*starts)
-        await self._wait_for(connection)
+        await self._wait_for(launcher, connection)
         self.session = Session(endpoint)
-        self.launcher.on_exit = self._exited
+        launcher.on_exit = self._exited
         await self.session.open()
 
-    async def _wait_for(self, connection: Path) -> None:
+    async def _wait_for(self, launcher: LocalLauncher, connection: Path) -> None:
         deadline = time.monotonic() + CONNECT_S
         while not connection.exists():  # noqa: ASYNC240 - a stat, no wait
-            for done in self.launcher.poll():
-                message = f"{done.slot} {_cause(done)}{self._log_end(done.slot)}"
+            for done in launcher.poll():
+                end = _log_end(launcher.log(done.slot))
+                message = f"{done.slot} {_cause(done)}{end}"
                 raise ClusterError(message)
             if time.monotonic() > deadline:
                 message = f"the controller did not start within {CONNECT_S:.0f} s"
@@ -129,14 +135,6 @@ class LocalCluster:
         session = self.session
         if done.slot == "controller" and session is not None and done.code != 0:
             session.controller_exited(_cause(done))
-
-    def _log_end(self, slot: str, lines: int = 5) -> str:
-        try:
-            text = self.launcher.log(slot).read_text(errors="replace")
-        except OSError:
-            return ""
-        end = text.strip().splitlines()[-lines:]
-        return "\n  " + "\n  ".join(end) if end else ""
 
     @property
     def roster(self) -> tuple[Mapping[str, Any], ...]:
@@ -167,8 +165,18 @@ class LocalCluster:
         with contextlib.suppress(ClusterError):
             if session is not None:
                 await session.close()
-        await self.launcher.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        launcher, self._launcher = self._launcher, None
+        if launcher is not None:
+            await launcher.stop()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _log_end(path: Path, lines: int = 5) -> str:
+    try:
+        end = path.read_text(errors="replace").strip().splitlines()[-lines:]
+    except OSError:
+        return ""
+    return "\n  " + "\n  ".join(end) if end else ""
 
 
 def _cause(done: Exit) -> str:

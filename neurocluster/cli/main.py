@@ -181,10 +181,17 @@ def run(
     given = dict(locals())
 
     def action() -> int:
-        from neurocluster.cli.run import run_command
-
         log_level(log)
-        return run_command(configured(config, given), json=json, quiet=quiet)
+        settings = configured(config, given)
+        from neurocluster.launch.spawn import spawn_template
+
+        template = spawn_template()  # first: it imports while we do
+        try:
+            from neurocluster.cli.run import run_command
+
+            return run_command(settings, template, json=json, quiet=quiet)
+        finally:
+            template.discard()
 
     guarded(action)
 

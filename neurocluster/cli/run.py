@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json as json_
+import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +26,7 @@ from neurocluster.config import RunConfig
 from neurocluster.data.idx import Dataset, load_dataset
 from neurocluster.dtypes import U8
 from neurocluster.errors import ClusterError, ConfigError, DataError
+from neurocluster.launch.spawn import Template
 from neurocluster.launch.warm import warm_engines, warm_layers
 from neurocluster.model.convert import FixedNetwork, convert
 from neurocluster.model.graph import Graph
@@ -47,7 +50,6 @@ from neurocluster.results.tables import (
 REFRESH_S: Final = 0.25
 DRAIN_S: Final = 3.0
 """How long frames in flight may take after an interruption."""
-BEGIN: Final = time.monotonic()
 
 
 def warm_command(config: RunConfig, *, quiet: bool) -> int:
@@ -81,7 +83,9 @@ def warm_with_progress(
             status.update(f"compiling kernels: {name} done")
 
 
-def run_command(config: RunConfig, *, json: bool, quiet: bool) -> int:
+def run_command(
+    config: RunConfig, template: Template, *, json: bool, quiet: bool
+) -> int:
     """Run a cluster on this machine; return the exit code."""
     console = terminal(quiet=quiet, json=json)
     data, frames = choose_frames(config)
@@ -92,8 +96,16 @@ def run_command(config: RunConfig, *, json: bool, quiet: bool) -> int:
     folder = make_folder(config.out, config.name)
     warm_with_progress(config, fixed, console)
     folder.write_text("config.toml", config.to_toml())
-    outcome = uvloop.run(_run(config, folder, data, frames, console))
+    cluster = LocalCluster(config, logs=folder.logs, template=template)
+    outcome = uvloop.run(_run(cluster, folder, data, frames, console))
     return finish(outcome, config, folder, data, fixed, console, json=json)
+
+
+def seconds_since_start() -> float:
+    """Return how long this process has lived, from the kernel's record (10 ms)."""
+    fields = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2]
+    ticks = int(fields.split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
 def choose_frames(config: RunConfig) -> tuple[Dataset, Any]:
@@ -142,9 +154,12 @@ class Outcome:
 
 
 async def _run(
-    config: RunConfig, folder: RunFolder, data: Dataset, frames: Any, console: Console
+    cluster: LocalCluster,
+    folder: RunFolder,
+    data: Dataset,
+    frames: Any,
+    console: Console,
 ) -> Outcome:
-    cluster = LocalCluster(config, logs=folder.logs)
     outcome = Outcome(None, int(frames[0]))
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -202,7 +217,7 @@ async def stream_frames(
                 outcome.chunks.append(chunk)
                 if not told:
                     told = True
-                    seconds = time.monotonic() - BEGIN
+                    seconds = seconds_since_start()
                     progress.console.print(f"First result after {seconds:.2f} s.")
                 if console.quiet:
                     continue

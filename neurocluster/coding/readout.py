@@ -9,7 +9,7 @@ import numpy as np
 from neurocluster.dtypes import I32, I64
 
 
-def class_by_count(counts: I32, potentials: I32) -> I64:
+def class_by_count(counts: I32, potentials: I32 | I64) -> I64:
     """Return the class of the largest net spike count.
 
     Ties are broken by the potential, ties there by the lowest index; without any

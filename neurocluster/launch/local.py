@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
-import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from neurocluster.errors import StartTimeout
 from neurocluster.launch.base import Capabilities, Exit
+from neurocluster.launch.spawn import Template
 
 STOP_SECONDS: Final = 4.0
 """How long the template may take to end its children, and itself."""
+POLL_SECONDS: Final = 0.005
 
 
 class LocalLauncher:
@@ -23,31 +23,23 @@ class LocalLauncher:
 
     capabilities = Capabilities(restarts="launcher", per_task=True, stdin_lease=True)
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, template: Template, logs: Path) -> None:
         """Keep each process's standard error in ``logs/<slot>.log``."""
-        self._logs = logs
-        self._process: asyncio.subprocess.Process | None = None
+        self._template, self._logs = template, logs
         self._started: dict[str, asyncio.Future[int]] = {}
         self._exits: list[Exit] = []
         self._reader: asyncio.Task[None] | None = None
-        self.pids: dict[str, int] = {}
+        self._transport: asyncio.ReadTransport | None = None
         self.on_exit: Callable[[Exit], None] = lambda _exit: None
 
     async def open(self) -> None:
-        """Start the template; it warms up while the caller goes on."""
-        environment = os.environ | {
-            "OPENBLAS_NUM_THREADS": "1",
-            "OMP_NUM_THREADS": "1",
-            "PYTHONUNBUFFERED": "1",
-        }
+        """Begin to listen to the template."""
         self._logs.mkdir(parents=True, exist_ok=True)
-        with (self._logs / "launcher.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "neurocluster.launch.template",
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                stderr=log, start_new_session=True, env=environment,
-            )  # fmt: skip
-        self._reader = asyncio.create_task(self._read(self._process))
+        stream, loop = asyncio.StreamReader(), asyncio.get_running_loop()
+        self._transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), self._template.process.stdout
+        )
+        self._reader = asyncio.create_task(self._read(stream))
 
     async def start(self, slot: str, role: str, arguments: dict[str, str]) -> int:
         """Start a process; return its id.
@@ -55,9 +47,9 @@ class LocalLauncher:
         Raises:
             StartTimeout: The template ended before it could.
         """
-        process = self._process
-        if process is None or process.stdin is None:
-            message = "the launcher is not open"
+        pipe = self._template.process.stdin
+        if pipe is None or pipe.closed:
+            message = "the launcher is closed"
             raise StartTimeout(message)
         started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._started[slot] = started
@@ -65,16 +57,23 @@ class LocalLauncher:
             "slot": slot, "role": role, "log": str(self.log(slot)),
             "arguments": arguments,
         }  # fmt: skip
-        process.stdin.write(json.dumps(request).encode() + b"\n")
+        try:
+            pipe.write(json.dumps(request).encode() + b"\n")
+            pipe.flush()
+        except BrokenPipeError as error:
+            raise StartTimeout(self._death()) from error
         return await started
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        if process.stdout is None:
-            return
-        while line := await process.stdout.readline():
+    def _death(self) -> str:
+        code = self._template.process.poll()
+        text = self._template.log.read_text(errors="replace").strip().splitlines()
+        end = "\n  ".join(["", *text[-5:]]) if text else ""
+        return f"the launcher ended with exit status {code}{end}"
+
+    async def _read(self, stream: asyncio.StreamReader) -> None:
+        while line := await stream.readline():
             event = json.loads(line)
             if "started" in event:
-                self.pids[event["started"]] = event["pid"]
                 waiting = self._started.pop(event["started"], None)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(event["pid"])
@@ -82,13 +81,9 @@ class LocalLauncher:
                 done = Exit(event["exited"], event["pid"], event["code"])
                 self._exits.append(done)
                 self.on_exit(done)
-        code = await process.wait()
-        error = (
-            f"the launcher ended with exit status {code}; see {self.log('launcher')}"
-        )
         for waiting in self._started.values():
             if not waiting.done():
-                waiting.set_exception(StartTimeout(error))
+                waiting.set_exception(StartTimeout(self._death()))
 
     def poll(self) -> list[Exit]:
         """Return the exits seen since the last call."""
@@ -101,17 +96,15 @@ class LocalLauncher:
 
     async def stop(self) -> None:
         """End all processes; may be called twice."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.stdin is not None:
+        process = self._template.process
+        if process.stdin is not None and not process.stdin.closed:
             process.stdin.close()
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
+        deadline = time.monotonic() + STOP_SECONDS
+        while process.poll() is None:
+            if time.monotonic() > deadline:
                 process.kill()
-            await process.wait()
+            await asyncio.sleep(POLL_SECONDS)
         if self._reader is not None:
             await asyncio.gather(self._reader, return_exceptions=True)
+        if self._transport is not None:
+            self._transport.close()

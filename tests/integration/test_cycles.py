@@ -17,7 +17,11 @@ def memory_kib():
 
 
 def descriptors():
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def shared_memory():
+    return len(list(Path("/dev/shm").iterdir()))
 
 
 def children():
@@ -36,12 +40,12 @@ async def cycles(count, settle):
     for _ in range(settle):
         await cycle(image)
     gc.collect()
-    before, start, shared = descriptors(), memory_kib(), len(os.listdir("/dev/shm"))
+    before, start, shared = descriptors(), memory_kib(), shared_memory()
     for _ in range(count):
         await cycle(image)
     gc.collect()
     assert descriptors() <= before
-    assert len(os.listdir("/dev/shm")) <= shared
+    assert shared_memory() <= shared
     assert children() == []
     return (memory_kib() - start) / count
 

@@ -1,0 +1,58 @@
+"""Start the fork template early: it imports while its parent does the same.
+
+This module imports nothing heavy, so that a command can call it first of all.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ONE_THREAD: Final = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A running template process and the private folder of its cluster.
+
+    It ends with its standard input, so at the latest with this process.
+    """
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+
+    def discard(self) -> None:
+        """End the template if it still runs, and remove the folder."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def log(self) -> Path:
+        """Return the file of its standard error."""
+        return self.folder / "launcher.log"
+
+
+def spawn_template() -> Template:
+    """Start a template; `launch.local.LocalLauncher` takes it over."""
+    folder = Path(tempfile.mkdtemp(prefix="nc-"))
+    with (folder / "launcher.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "neurocluster.launch.template"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+            start_new_session=True, env=os.environ | ONE_THREAD,
+        )  # fmt: skip
+    return Template(process, folder)
