@@ -51,6 +51,11 @@ def input_spikes(images: npt.NDArray[Any], source: Input) -> Bool:
     return intensity(flat, source) > LOWEST
 
 
+def plain_bytes(source: Input) -> bool:
+    """Tell whether every uint8 value has an intensity in [0, 1]."""
+    return source.shift == 0 and 0 < source.scale * 255 <= 1
+
+
 def check_image(image: npt.NDArray[Any], source: Input, frame: int) -> None:
     """Refuse an image that cannot be encoded.
 
@@ -66,7 +71,7 @@ def check_image(image: npt.NDArray[Any], source: Input, frame: int) -> None:
     if image.dtype.kind not in "iuf":
         message = f"frame {frame}: image of type {image.dtype}; give integers or floats"
         raise FrameError(message, frame)
-    if image.dtype == np.uint8 and source.shift == 0 and 0 < source.scale * 255 <= 1:
+    if image.dtype == np.uint8 and plain_bytes(source):
         return
     x = intensity(image, source)
     if np.isnan(x).any():

@@ -59,4 +59,5 @@ def _pass(
     for start, size in source.pieces[0][: source.outbound["pieces_count"][0]]:
         target.message[:size] = source.outboxes[0][start : start + size]
         engine.receive(int(size))
-    source.take_sent(0)
+    source.outbound["pieces_count"] = source.outbound["outbox_used"] = 0
+    source.record["outboxes"] = 0

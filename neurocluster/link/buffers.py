@@ -176,12 +176,6 @@ class LinkBuffers:
         """Return how many links have packets to send."""
         return int(self.record["outboxes"][0])
 
-    def take_sent(self, k: int) -> None:
-        """Empty a link's outbox after its last packet was sent."""
-        record = self.outbound[k]
-        record["pieces_count"] = record["pieces_done"] = record["outbox_used"] = 0
-        self.record["outboxes"] -= 1
-
 
 def link_fault(node: LinkBuffers, code: int) -> RemoteLinkError:
     """Translate a fault of compiled code; names the link, the frame, both values."""

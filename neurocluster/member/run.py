@@ -240,7 +240,7 @@ class MemberRunner:
         while node is not None and inbox is not None:
             if self.state.phase is not s.Phase.BOUND:
                 return
-            size = inbox.receive_into(node.message)
+            size = inbox.receive_into(node.message.data)
             if size < 0:
                 return
             try:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from neurocluster.dtypes import U8
-
 
 class Inbox(Protocol):
     """Receive packets of all inbound links."""
 
-    def receive_into(self, buffer: U8) -> int:
+    def receive_into(self, buffer: memoryview) -> int:
         """Receive one message into the buffer.
 
         Returns:

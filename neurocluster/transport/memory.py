@@ -9,10 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from neurocluster.dtypes import U8
-
 Arrival = Callable[[bytes], int]
 """Return the time (ns) at which a packet sent now may be received."""
 Tamper = Callable[[bytes], Sequence[bytes]]
@@ -73,7 +69,7 @@ class MemoryInbox:
         self._wires, self._clock = list(wires), clock
         self._next = 0
 
-    def receive_into(self, buffer: U8) -> int:
+    def receive_into(self, buffer: memoryview) -> int:
         """Receive one message; see `transport.base.Inbox`."""
         now, count = self._clock(), len(self._wires)
         for step in range(count):
@@ -82,7 +78,7 @@ class MemoryInbox:
                 self._next = (self._next + step + 1) % count
                 data = wire.take()
                 kept = min(len(data), len(buffer))
-                buffer[:kept] = np.frombuffer(data, np.uint8, kept)
+                buffer[:kept] = data[:kept]
                 return len(data)
         return -1
 

@@ -19,16 +19,21 @@ from time import monotonic_ns
 from typing import Final
 
 from neurocluster.link.buffers import LinkBuffers
-from neurocluster.link.records import MORE, NOT_CANONICAL, OUTBOUND
+from neurocluster.link.records import MORE, NODE, NOT_CANONICAL, OUTBOUND
 from neurocluster.link.sender import stamp
 from neurocluster.transport.base import Handler, Inbox, Outlet, Schedule
 
 BUDGET_PACKETS: Final = 64
 """Most packets of a turn; `client.engine` sizes its table of results by it."""
 BUDGET_NS: Final = 1_000_000
-CODE_BITS: Final = 4
+CLOCK_PACKETS: Final = 8
+"""Packets between two looks at the clock."""
+CODE, SENDING = 15, 16
+"""`Handler.receive` answers a code plus SENDING for each link with packets to send."""
 _FIELDS = list(OUTBOUND.names or ())
 _COUNT, _DONE = _FIELDS.index("pieces_count"), _FIELDS.index("pieces_done")
+_USED = _FIELDS.index("outbox_used")
+_OUTBOXES = list(NODE.names or ()).index("outboxes")
 
 
 class Pump:
@@ -61,10 +66,12 @@ class Pump:
             clock: Nanoseconds; the node's own time.
             always_receive: True for the client (rule 5).
         """
-        self._node, self._inbox, self._outlets = node, inbox, tuple(outlets)
+        self._inbox, self._outlets = inbox, tuple(outlets)
         self._schedule, self._clock = schedule, clock
         self._always = always_receive
-        self._buffer = node.message
+        self._buffer = node.message.data
+        self._state = node.record.view("i8").data
+        self._outbox_at = [box.ctypes.data for box in node.outboxes]
         self._records = [
             node.outbound[k : k + 1].view("i8").data for k in range(len(outlets))
         ]
@@ -131,26 +138,26 @@ class Pump:
 
     def _receive(self, handler: Handler) -> int:
         receive, inbox, buffer = handler.receive, self._inbox.receive_into, self._buffer
-        always = self._always
-        clear = self.flush_outboxes()
+        always, flush = self._always, self.flush_outboxes
+        clear = flush()
         end = self._clock() + BUDGET_NS
-        for _ in range(BUDGET_PACKETS):
+        for number in range(1, BUDGET_PACKETS + 1):
             if not clear and not always:
                 return 0
             size = inbox(buffer)
             if size < 0:
                 code = handler.flush()
-                if code >> CODE_BITS:
-                    self.flush_outboxes()
+                if code >= SENDING:
+                    flush()
                 return min(code, 0)
             code = receive(size)
-            if code & 15 == NOT_CANONICAL and code > 0:
+            if code & CODE == NOT_CANONICAL and code > 0:
                 code = self._other(size)
             if code < 0:
                 return code
-            if code >> CODE_BITS:
-                clear = self.flush_outboxes()
-            if self._clock() > end:
+            if code >= SENDING:
+                clear = flush()
+            if not number % CLOCK_PACKETS and self._clock() > end:
                 break
         self.wake()
         return 0
@@ -158,7 +165,7 @@ class Pump:
     def _other(self, size: int) -> int:
         if size > len(self._buffer):
             return self._on_other(b"")
-        return self._on_other(self._buffer[:size].tobytes())
+        return self._on_other(bytes(self._buffer[:size]))
 
     def flush_outboxes(self) -> bool:
         """Send what waits; tell whether every outbox is empty now."""
@@ -169,10 +176,10 @@ class Pump:
         return clear
 
     def _flush_link(self, k: int, record: memoryview) -> bool:
+        if self._blocked_since[k]:
+            self._stamp(k, record)
         send, pieces, box = self._outlets[k].send, self._pieces[k], self._boxes[k]
         done, count = record[_DONE], record[_COUNT]
-        if self._blocked_since[k]:
-            stamp(self._node.outboxes[k].ctypes.data + pieces[2 * done], self._clock())
         while done < count:
             at = pieces[2 * done]
             if not send(box[at : at + pieces[2 * done + 1]]):
@@ -182,14 +189,19 @@ class Pump:
                 return False
             done += 1
             if self._blocked_since[k]:
-                now = self._clock()
-                self.blocked_ns[k] += now - self._blocked_since[k]
+                record[_DONE] = done
+                self._stamp(k, record)
+                self.blocked_ns[k] += self._clock() - self._blocked_since[k]
                 self._blocked_since[k] = 0
-                for later in range(done, count):
-                    at = pieces[2 * later]
-                    stamp(self._node.outboxes[k].ctypes.data + at, now)
-        self._node.take_sent(k)
+        record[_COUNT] = record[_DONE] = record[_USED] = 0
+        self._state[_OUTBOXES] -= 1
         return True
+
+    def _stamp(self, k: int, record: memoryview) -> None:
+        """Renew the time of sending in the packets that had to wait."""
+        now, base, pieces = self._clock(), self._outbox_at[k], self._pieces[k]
+        for number in range(record[_DONE], record[_COUNT]):
+            stamp(base + pieces[2 * number], now)
 
     def close(self) -> None:
         """Stop turning and close inbox and outlets; may be called twice."""

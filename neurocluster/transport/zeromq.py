@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import zmq
 
-from neurocluster.dtypes import U8
 from neurocluster.errors import LocalLinkError
 
 TCP_BUFFER_BYTES: Final = 64 * 1024
@@ -26,8 +25,6 @@ HANDSHAKE_MS: Final = 2000
 TCP_RETRY_MS: Final = 10_000
 CONTROL_BUDGET: Final = 64
 CONTROL_HWM: Final = 10_000
-
-Again = zmq.Again
 
 
 def new_context(sockets: int) -> zmq.Context[zmq.Socket[bytes]]:
@@ -42,8 +39,10 @@ def _watch(socket: zmq.Socket[bytes], wake: Callable[[], None]) -> Callable[[], 
     loop = asyncio.get_running_loop()
     descriptor = int(socket.get(zmq.FD))
 
+    events = _events_of(socket)
+
     def look() -> None:
-        socket.get(zmq.EVENTS)
+        events()
         wake()
 
     loop.add_reader(descriptor, look)
@@ -52,6 +51,45 @@ def _watch(socket: zmq.Socket[bytes], wake: Callable[[], None]) -> Callable[[], 
         loop.remove_reader(descriptor)
 
     return stop
+
+
+def _receiver(socket: zmq.Socket[bytes]) -> Callable[[memoryview], int]:
+    """Return `transport.base.Inbox.receive_into`, a closure: it runs per packet."""
+    raw: Any = super(zmq.Socket, socket).recv_into
+    again, no_block = zmq.Again, int(zmq.NOBLOCK)
+
+    def receive_into(buffer: memoryview) -> int:
+        try:
+            size: int = raw(buffer, flags=no_block)
+        except again:
+            return -1
+        return size
+
+    return receive_into
+
+
+def _sender(socket: zmq.Socket[bytes]) -> Callable[[memoryview | bytes], bool]:
+    """Return `transport.base.Outlet.send`, a closure: it runs per packet."""
+    raw: Any = super(zmq.Socket, socket).send
+    again, no_block, events = zmq.Again, int(zmq.NOBLOCK), _events_of(socket)
+
+    def send(packet: memoryview | bytes) -> bool:
+        while True:
+            try:
+                raw(packet, no_block)
+            except again:
+                if not events() & zmq.POLLOUT:
+                    return False
+            else:
+                return True
+
+    return send
+
+
+def _events_of(socket: zmq.Socket[bytes]) -> Callable[[], int]:
+    raw: Any = super(zmq.Socket, socket).get
+    option = int(zmq.EVENTS)
+    return lambda: int(raw(option))
 
 
 def _prepare(socket: zmq.Socket[bytes], hwm: int, limit: int) -> None:
@@ -94,19 +132,12 @@ class ZmqInbox:
             message = f"cannot bind {where}: {error.strerror}"
             raise LocalLinkError(message) from error
         self.endpoint: str = last_endpoint(self._socket)
-        self._raw: Any = super(zmq.Socket, self._socket).recv_into
+        self.receive_into: Callable[[memoryview], int] = _receiver(self._socket)
         self._stop: Callable[[], None] = lambda: None
 
     def watch(self, wake: Callable[[], None]) -> None:
         """Call ``wake`` when messages may have arrived."""
         self._stop = _watch(self._socket, wake)
-
-    def receive_into(self, buffer: U8) -> int:
-        """Receive one message; see `transport.base.Inbox`."""
-        try:
-            return int(self._raw(buffer, flags=zmq.NOBLOCK))
-        except zmq.Again:
-            return -1
 
     def close(self) -> None:
         """Close and remove the socket's file."""
@@ -135,20 +166,8 @@ class ZmqOutlet:
             self._socket.set(zmq.SNDBUF, TCP_BUFFER_BYTES)
             self._socket.set(zmq.TCP_MAXRT, TCP_RETRY_MS)
         self._socket.connect(endpoint)
-        self._raw: Any = super(zmq.Socket, self._socket).send
+        self.send: Callable[[memoryview | bytes], bool] = _sender(self._socket)
         self._stop = _watch(self._socket, wake)
-
-    def send(self, packet: memoryview | bytes) -> bool:
-        """Send one message; see `transport.base.Outlet`."""
-        while True:
-            try:
-                self._raw(packet, zmq.NOBLOCK)
-            except zmq.Again:
-                events = self._socket.get(zmq.EVENTS)
-                if not isinstance(events, int) or not events & zmq.POLLOUT:
-                    return False
-            else:
-                return True
 
     def close(self) -> None:
         """Close without waiting: what was sent is accounted for by the protocol."""

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 
-import numpy as np
 import pytest
 
 from neurocluster.transport.memory import MemoryInbox, Wire
@@ -65,7 +64,7 @@ def transport(request):
 
 
 async def drain(transport, count):
-    buffer, found = np.zeros(1 << 17, np.uint8), []
+    buffer, found = memoryview(bytearray(1 << 17)), []
     for _ in range(2000):
         size = transport.inbox.receive_into(buffer)
         if size >= 0:
@@ -87,7 +86,7 @@ async def test_packets_keep_their_order(transport, tmp_path):
     found = await drain(transport, 100)
     for k in range(2):
         assert [data for data in found if data[0] == k] == sent[k]
-    assert transport.inbox.receive_into(np.zeros(8, np.uint8)) == -1
+    assert transport.inbox.receive_into(memoryview(bytearray(8))) == -1
     transport.close()
 
 
