@@ -27,15 +27,19 @@ prepare_environment() {
     [ "$(uname -s)" = Linux ] || fail "neurocluster runs on Linux; this is $(uname -s)"
     stamp="$ROOT/.venv/.installed${extras:+-$extras}"
     exec 9>"$ROOT/.venv.lock"
-    flock 9
+    flock -n 9 || {
+        echo "Waiting for another installation in $ROOT/.venv" >&2
+        flock 9
+    }
     wanted="$(cat "$ROOT/pyproject.toml" "$ROOT/constraints.txt" | sha256sum) $ROOT"
     if [ ! -x "$PYTHON_ENV" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
-        if [ ! -x "$PYTHON_ENV" ]; then
+        # An interrupted first run leaves an interpreter without pip: begin afresh.
+        if ! "$PYTHON_ENV" -m pip --version >/dev/null 2>&1; then
             python="$(find_python)" || exit 2
             "$python" -c 'import ensurepip, venv' 2>/dev/null ||
                 fail "$python lacks the venv module; on Debian: apt install python3-venv"
             echo "Making the environment in $ROOT/.venv" >&2
-            "$python" -m venv "$ROOT/.venv" ||
+            "$python" -m venv --clear "$ROOT/.venv" ||
                 fail "cannot make $ROOT/.venv; on Debian: apt install python3-venv"
         fi
         echo "Installing neurocluster${extras:+ with extras $extras} (once)" >&2

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from neurocluster.client.results import Result
 from neurocluster.client.session import Session
 from neurocluster.config import RunConfig
-from neurocluster.errors import ClusterError, StartTimeout
+from neurocluster.errors import ClusterError, StartTimeout, WorkerLost
 from neurocluster.launch.base import Exit
 from neurocluster.launch.local import LocalLauncher
 from neurocluster.launch.spawn import Template, spawn_template
@@ -123,17 +123,20 @@ class LocalCluster:
         while not connection.exists():  # noqa: ASYNC240 - a stat, no wait
             for done in launcher.poll():
                 end = _log_end(launcher.log(done.slot))
-                message = f"{done.slot} {_cause(done)}{end}"
-                raise ClusterError(message)
+                raise WorkerLost(_lost_early(done) + end)
             if time.monotonic() > deadline:
                 message = f"the controller did not start within {CONNECT_S:.0f} s"
                 raise StartTimeout(message)
             await asyncio.sleep(POLL_S)
 
     def _exited(self, done: Exit) -> None:
-        """The controller hears of workers itself; its own end we report."""
+        """Report early deaths; once the cluster runs the controller does that."""
         session = self.session
-        if done.slot == "controller" and session is not None and done.code != 0:
+        if session is None or done.code == 0:
+            return
+        if not session.roster:
+            session.lost(WorkerLost(_lost_early(done)))
+        elif done.slot == "controller":
             session.controller_exited(_cause(done))
 
     @property
@@ -177,6 +180,14 @@ def _log_end(path: Path, lines: int = 5) -> str:
     except OSError:
         return ""
     return "\n  " + "\n  ".join(end) if end else ""
+
+
+def _lost_early(done: Exit) -> str:
+    """Return words for a process that ended before the cluster ran."""
+    who = f"partition {done.slot} (worker pid {done.pid})"
+    if done.slot == "controller":
+        who = f"the controller (pid {done.pid})"
+    return f"{who} {_cause(done)}; no frame was finished"
 
 
 def _cause(done: Exit) -> str:

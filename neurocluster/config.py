@@ -97,12 +97,23 @@ class RunConfig:
             if value is None:
                 lines.append(f"# {key} =   (default)")
             elif isinstance(value, tuple):
-                lines.append(f"{key} = {json.dumps(list(value))}")
+                lines.append(f"{key} = [{', '.join(map(_toml, value))}]")
             else:
-                lines.append(f"{key} = {json.dumps(value)}")
+                lines.append(f"{key} = {_toml(value)}")
         lines += ["", "[split]"]
-        lines += [f"{json.dumps(k)} = {json.dumps(v)}" for k, v in self.split.items()]
+        lines += [f"{_toml(k)} = {_toml(v)}" for k, v in self.split.items()]
         return "\n".join(lines) + "\n"
+
+
+def _toml(value: str | float) -> str:
+    """Write one value as TOML.
+
+    JSON's escapes are TOML's, but for characters beyond 16 bits, which JSON writes
+    as two surrogates that TOML refuses, and for DEL, which only TOML escapes.
+    """
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)
 
 
 def unknown_key(key: str, known: set[str], source: str) -> str:
@@ -149,8 +160,7 @@ def _normal(key: str, value: Any) -> Any:
         return tuple(float(v) for v in values)
     if key == "split":
         if isinstance(value, str):
-            pairs = [entry.partition("=")[::2] for entry in value.split(",") if entry]
-            return {layer.strip(): cut.strip() for layer, cut in pairs}
+            return _split_of(value)
         if not isinstance(value, Mapping):
             message = f"split: {value!r} is no table of layer = 'KIND:PARTS'"
             raise ConfigError(message)
@@ -162,6 +172,20 @@ def _normal(key: str, value: Any) -> Any:
     return value
 
 
+def _split_of(text: str) -> dict[str, str]:
+    """Read ``conv1=rows:4,fc1=neurons:2``; what a cut means is the plan's to judge."""
+    cuts: dict[str, str] = {}
+    for entry in filter(str.strip, text.split(",")):
+        layer, _, cut = entry.partition("=")
+        if layer.strip() in cuts:
+            message = (
+                f"split: layer {layer.strip()} is named twice; a layer has one cut"
+            )
+            raise ConfigError(message)
+        cuts[layer.strip()] = cut.strip()
+    return cuts
+
+
 def parse_thresholds(text: str) -> tuple[float, ...]:
     """Read ``0.7`` or ``0.7,0.7,0.5,0.5``.
 
@@ -169,7 +193,7 @@ def parse_thresholds(text: str) -> tuple[float, ...]:
         ConfigError: It has another form.
     """
     try:
-        return tuple(float(part) for part in text.split(",") if part.strip())
+        return tuple(float(part) for part in text.split(",")) if text.strip() else ()
     except ValueError as error:
         message = f"threshold {text!r}: write a number, or numbers between commas"
         raise ConfigError(message) from error
@@ -207,6 +231,9 @@ def _check(config: RunConfig) -> None:
         if type(value) not in types:
             wanted = " or ".join(t.__name__ for t in types if t is not type(None))
             message = f"{key}: {value!r} is {type(value).__name__}, not {wanted}"
+            raise ConfigError(message)
+        if isinstance(value, str) and "\0" in value:
+            message = f"{key}: {value!r} holds a NUL byte; remove it"
             raise ConfigError(message)
     for key, (low, high) in _RANGES.items():
         value = getattr(config, key)

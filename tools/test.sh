@@ -12,10 +12,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/../deploy/environment.sh"
 prepare_environment dev
 cd "$ROOT" || exit 2
 slow=(-m "not slow")
-if [ "${1:-}" = --slow ]; then
-    slow=()
-    shift
-fi
+arguments=()
+for argument in "$@"; do
+    if [ "$argument" = --slow ]; then slow=(); else arguments+=("$argument"); fi
+done
 bin="$ROOT/.venv/bin"
 
 check() {
@@ -32,4 +32,4 @@ check "ruff: format" "$bin/ruff" format --check .
 check "mypy" "$bin/mypy"
 check "imports" "$bin/lint-imports"
 check "kernels" "$PYTHON_ENV" -m neurocluster warm
-check "pytest" "$PYTHON_ENV" -m pytest "${slow[@]}" "$@"
+check "pytest" "$PYTHON_ENV" -m pytest "${slow[@]}" "${arguments[@]}"

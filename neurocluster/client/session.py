@@ -355,6 +355,11 @@ class Session:
         except TimeoutError:
             _log.warning("some frame reports did not arrive")
 
+    def lost(self, error: ClusterError) -> None:
+        """Take the launcher's word that a process ended before the cluster ran."""
+        self._fail(error)
+        self._tables.set()
+
     def controller_exited(self, cause: str) -> None:
         """Take the launcher's word that the controller ended."""
         if not self._tables.is_set():

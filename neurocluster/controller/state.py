@@ -238,6 +238,8 @@ class Controller:
                 f"version {body['version']} does not fit the controller's "
                 f"{self._version}; install the same version everywhere"
             )
+        elif self._failure:
+            refusal = self._failure
         elif self.phase is not Phase.GATHER:
             refusal = "this cluster is complete and running"
             if client is not None and body["role"] == CLIENT:
@@ -423,7 +425,7 @@ class Controller:
             if self.phase is Phase.FAILED:
                 self._end_when_reported()
             return
-        if self.phase is Phase.GATHER:
+        if self.phase is Phase.GATHER and not event.clean:
             self._fail(f"a worker (pid {event.pid}) {event.cause}", None, now_ns)
 
     def _lost(self, member: Member, how: str, now_ns: int) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from neurocluster.errors import ConfigError
 
@@ -29,14 +30,8 @@ class RunFolder:
         Raises:
             ConfigError: It cannot be written (no permission, no space).
         """
-        target = self.path / name
-        partial = target.with_name(f".{name}.part")
-        try:
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(target)
-        except OSError as error:
-            message = f"cannot write {target}: {error.strerror}"
-            raise ConfigError(message) from error
+        with _whole(self.path / name) as file:
+            file.write(text)
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file."""
@@ -44,17 +39,29 @@ class RunFolder:
 
     def write_csv(self, name: str, header: Row, rows: Iterable[Row]) -> None:
         """Write a CSV file; None becomes an empty field."""
-        target = self.path / name
-        partial = target.with_name(f".{name}.part")
+        with _whole(self.path / name) as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(header)
+            writer.writerows(rows)
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[TextIO]:
+    """Open a file that takes its name once all of it is written, or leaves nothing."""
+    partial = target.with_name(f".{target.name}.part")
+    try:
         try:
-            with partial.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(header)
-                writer.writerows(rows)
+            # A path that is no UTF-8 arrives as lone surrogates: escape, never fail.
+            with partial.open(
+                "w", newline="", encoding="utf-8", errors="backslashreplace"
+            ) as file:
+                yield file
             partial.replace(target)
-        except OSError as error:
-            message = f"cannot write {target}: {error.strerror}"
-            raise ConfigError(message) from error
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        message = f"cannot write {target}: {error.strerror}"
+        raise ConfigError(message) from error
 
 
 def make_folder(out: str | None, name: str) -> RunFolder:
@@ -63,25 +70,31 @@ def make_folder(out: str | None, name: str) -> RunFolder:
     Raises:
         ConfigError: The folder cannot be made, or holds files already.
     """
-    if out is None:
-        now = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-        base = Path("runs") / f"{now}-{name}"
-        path, count = base, 1
-        while path.exists():
-            count += 1
-            path = base.with_name(f"{base.name}-{count}")
-    else:
-        path = Path(out)
+    path = Path("runs" if out is None else out)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if any(path.iterdir()):
+        if out is None:
+            path = _new_folder(path, name)
+        elif any(path.iterdir()):
             message = f"out: folder {path} is not empty; give a new one"
             raise ConfigError(message)
         (path / "logs").mkdir()
     except OSError as error:
-        message = f"out: cannot make folder {path}: {error.strerror}"
+        message = (
+            f"out: cannot make folder {path}: {error.strerror}; choose another by --out"
+        )
         raise ConfigError(message) from error
-    if not os.access(path, os.W_OK):
-        message = f"out: folder {path} is not writable"
-        raise ConfigError(message)
     return RunFolder(path)
+
+
+def _new_folder(base: Path, name: str) -> Path:
+    """Make a folder that nobody has, also where two runs start in one second."""
+    now = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    for count in itertools.count(1):
+        path = base / (f"{now}-{name}" + (f"-{count}" if count > 1 else ""))
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError  # the count has no end

@@ -1,9 +1,11 @@
 """Failures of real processes: named, quick, and nothing is left behind."""
 
+import contextlib
 import os
 import random
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -36,8 +38,9 @@ def run_and_hit(out, act, *, after, frames=20000):
     return process.returncode, errors, output, seconds, found
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(12))
 def test_a_killed_worker_is_named(seed, tmp_path):
+    """First frame and middle of a long run."""
     out, slot = tmp_path / "out", seed % 4
     after = random.Random(seed).choice([0, 0.05, 0.2, 0.5])
     code, errors, _, seconds, found = run_and_hit(
@@ -50,6 +53,55 @@ def test_a_killed_worker_is_named(seed, tmp_path):
     assert "was killed by signal 9 (SIGKILL)" in errors
     assert "finished" in errors
     assert len(table(out, "frames.csv")) == summary(out)["frames"]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_worker_killed_near_the_end_loses_nothing_silently(seed, tmp_path):
+    """Middle, last frame, draining, or just too late: done whole, or named."""
+    out, slot = tmp_path / "out", seed % 4
+    after = random.Random(seed).uniform(0, 0.4)
+
+    def hit(found):
+        with contextlib.suppress(ProcessLookupError):
+            kill(found["workers"][slot]["pid"])
+
+    code, errors, _, seconds, found = run_and_hit(out, hit, after=after, frames=1500)
+    rows = table(out, "frames.csv")
+    if code == 0:
+        assert len(rows) == 1500
+        assert all(row["spikes"] for row in rows)
+        return
+    assert code == 1
+    assert f"worker pid {found['workers'][slot]['pid']}" in errors
+    assert "signal 9 (SIGKILL)" in errors
+    assert seconds < LIMIT_S
+    assert len(rows) == summary(out)["frames"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_worker_killed_before_go_is_named(seed, tmp_path):
+    out, slot = tmp_path / "out", seed % 4
+    process = start("run", "--out", out)
+    template = wait_for(lambda: children(process.pid))[0]
+    wait_for(lambda: len(children(template)) > slot + 1)
+    pids = children(template)
+    kill(pids[slot + 1])  # the controller is the first
+    begin = time.monotonic()
+    _, errors = process.communicate(timeout=15)
+    assert process.returncode == 1
+    assert time.monotonic() - begin < LIMIT_S
+    assert f"pid {pids[slot + 1]}" in errors
+    assert "signal 9 (SIGKILL)" in errors
+    assert "Traceback" not in errors
+    none_alive([template, *pids])
+
+
+def children(pid):
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    return [int(child) for child in text.split()]
 
 
 def test_a_stopped_worker_is_found_by_its_silence(tmp_path):

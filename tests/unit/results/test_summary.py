@@ -1,0 +1,112 @@
+"""summary.json and the report made of it."""
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from neurocluster.data.idx import Dataset
+from neurocluster.results.report import WIDTH, print_report
+from neurocluster.results.summary import (
+    latency_percentiles,
+    macs,
+    summarise,
+    timer_error_ns,
+)
+from neurocluster.results.tables import LINK_COLUMNS, WORKER_COLUMNS
+from tests.unit.results.test_tables import frame_table
+
+KEYS = {
+    "schema", "network", "quantizer", "fire_policy", "thresholds", "offset", "clock",
+    "window", "workers", "cores", "oversubscribed", "frames", "accuracy_by_count",
+    "accuracy_by_potential", "accuracy_ann", "accuracy_qann", "spikes_per_neuron",
+    "spikes_per_neuron_with_pool", "synops_per_frame", "frames_per_second",
+    "latency_ns", "spikes_sent", "spikes_received", "versions",
+}  # fmt: skip
+NETWORK = {
+    "name": "small", "quantizer": "floor", "fire": "once", "thresholds": [0.5, 1.0],
+    "offset": 0.0, "window": 16, "neurons": 4, "partitions": [["fc1.0", 0, 4]],
+    "input": [4, 4, 1],
+    "layers": [
+        {"type": "conv2d", "channels": 2, "kernel": [3, 3], "stride": [1, 1],
+         "padding": [1, 1]},
+        {"type": "maxpool", "kernel": [2, 2], "stride": [2, 2]},
+        {"type": "flatten"},
+        {"type": "dense", "units": 3},
+    ],
+}  # fmt: skip
+DENSE = {"accuracy_ann": 0.5, "accuracy_qann": {"floor": 0.5, "round": None}}
+
+
+def dataset(labels):
+    images = np.zeros((100, 4, 4, 1), np.uint8)
+    return Dataset(images=images, labels=labels, source="test")
+
+
+def links(**values):
+    return [dict.fromkeys(LINK_COLUMNS) | {"source": "a", "destination": "b"} | values]
+
+
+def test_summary_of_a_run():
+    labels = np.ones(100, np.int64)
+    table = frame_table(errors={53: "bad"})
+    sent = links(spikes_sent=9, spikes_received=9)
+    found = summarise(NETWORK, table, dataset(labels), sent, DENSE)
+    assert found.keys() >= KEYS
+    assert (found["frames"], found["frames_failed"]) == (4, 1)
+    assert found["accuracy_by_count"] == 1.0  # the failed frame is left out
+    assert found["accuracy_by_potential"] == pytest.approx(2 / 3, abs=1e-6)
+    assert found["spikes_per_neuron"] == (10 + 8) / 2 / 4  # the unreported too
+    assert found["spikes_per_neuron_with_pool"] == (10 + 8 + 4 + 3) / 2 / 4
+    assert found["frames_per_second"] == pytest.approx(3 / 1002e-9)
+    assert found["latency_ns"] == {"p50": 1001, "p90": 1001, "p99": 1001, "max": 1002}
+    assert (found["spikes_sent"], found["spikes_received"]) == (9, 9)
+
+
+def test_summary_without_labels_or_frames():
+    found = summarise(NETWORK, frame_table(), dataset(None), links(), DENSE)
+    assert found["accuracy_by_count"] is None
+    assert found["spikes_sent"] is None  # a link without a report: unknown
+    found = summarise(NETWORK, frame_table(0), dataset(None), [], DENSE)
+    assert found["frames_per_second"] is None
+    assert found["spikes_per_neuron"] is None
+    assert found["latency_ns"] == dict.fromkeys(("p50", "p90", "p99", "max"))
+
+
+def test_macs_follow_shapes():
+    assert macs(NETWORK) == 4 * 4 * 2 * 9 + 2 * 2 * 2 * 3
+
+
+def test_percentiles_and_timer():
+    found = latency_percentiles(np.arange(1, 102))
+    assert found == {"p50": 51, "p90": 91, "p99": 100, "max": 101}
+    assert timer_error_ns() >= 1
+
+
+def report(monkeypatch, **changes):
+    summary = summarise(NETWORK, frame_table(), dataset(None), links(), DENSE)
+    monkeypatch.setenv("NO_COLOR", "1")
+    text = io.StringIO()
+    console = Console(file=text, width=WIDTH, force_terminal=True, highlight=False)
+    large = dict.fromkeys(LINK_COLUMNS, 10 ** 9) | {
+        "source": "conv1.10", "destination": "conv2.11"
+    }  # fmt: skip
+    worker = dict.fromkeys(WORKER_COLUMNS) | {"partition": "conv1.10", "pid": 4194304}
+    print_report(console, summary | changes, [large, *links()], [worker])
+    return text.getvalue()
+
+
+def test_the_report_fits_and_tells_what_was_lost(monkeypatch):
+    shown = report(monkeypatch, spikes_sent=8, spikes_received=8, oversubscribed=True)
+    assert max(map(len, shown.splitlines())) <= WIDTH
+    assert "conv1.10->conv2.11" in shown
+    assert "Nothing lost: 8 spikes sent, 8 received." in shown
+    assert "oversubscribed" in shown
+    assert "\x1b[3" not in shown  # NO_COLOR
+
+
+def test_the_report_claims_nothing_it_does_not_know(monkeypatch):
+    assert "Nothing lost" not in report(monkeypatch, oversubscribed=False)
+    lost = report(monkeypatch, spikes_sent=8, spikes_received=7)
+    assert "Nothing lost" not in lost

@@ -1,0 +1,105 @@
+"""Tables: columns that others build on, and what each cell says."""
+
+import csv
+
+import numpy as np
+
+from neurocluster.client.engine import RESULT
+from neurocluster.client.results import FrameTable
+from neurocluster.results import tables
+from neurocluster.results.folder import RunFolder
+
+FRAMES = (
+    "frame,label,class_by_count,class_by_potential,spikes,spikes_pool,synops,"
+    "latency_ns,first_output_ns,decided_ns"
+)
+LINKS = (
+    "link,source,destination,spikes_sent,spikes_received,spikes_positive,"
+    "spikes_negative,packets,bytes,transit_ns_p50,transit_ns_p99,transit_ns_max,"
+    "transit_error_ns,blocked_ns"
+)
+NETWORK = {
+    "stages": ["conv1", "fc1"],
+    "partitions": [["conv1.0", 0, 6], ["conv1.1", 0, 6], ["fc1.0", 1, 3]],
+    "links": [[0, "client->conv1.0", "client", "conv1.0"], [1, "b", "fc1.0", "client"]],
+}
+
+
+def frame_table(n=4, errors=None):
+    rows = np.zeros(n, RESULT)
+    rows["started_ns"] = 1000
+    rows["first_output_ns"] = [1200, 0, 1300, 1400][:n]
+    rows["decided_ns"] = 1500
+    rows["done_ns"] = 2000 + np.arange(n)
+    counts = np.array([[1, 2], [0, 0], [3, 3], [2, 1]], np.int32)[:n]
+    potentials = np.array([[9, 1], [1, 2], [5, 7], [0, 0]], np.int32)[:n]
+    reports = np.array([[10, 4, 99], [8, 3, 77], [-1, -1, -1], [6, 2, 55]])[:n]
+    frames = np.arange(50, 50 + n)
+    return FrameTable(frames, rows, counts, potentials, errors or {}, reports)
+
+
+def test_fixed_columns_stay():
+    assert ",".join(tables.FRAME_COLUMNS) == FRAMES
+    assert ",".join(tables.LINK_COLUMNS).startswith(LINKS)
+
+
+def test_frame_rows():
+    labels = np.arange(100) % 10
+    got = list(tables.frame_rows(frame_table(errors={53: "bad"}), labels))
+    assert got[0] == [50, 0, 1, 0, 10, 4, 99, 1000, 200, 500, 1, 2]
+    assert got[1] == [51, 1, 1, 1, 8, 3, 77, 1001, None, 500, 0, 0]  # no output spike
+    assert got[2] == [52, 2, 1, 1, None, None, None, 1002, 300, 500, 3, 3]  # unreported
+    assert got[3] == [53, 3, *[None] * 10]  # failed: frame and label alone
+
+
+def test_frame_rows_without_labels_or_frames():
+    assert next(tables.frame_rows(frame_table(), None))[:2] == [50, None]
+    assert list(tables.frame_rows(frame_table(0), None)) == []
+
+
+def test_link_rows_join_both_ends():
+    sender = [0, 100, 40, 7, 900, 11]
+    receiver = [0, 100, 0, 7, 900, 500, 50, 90, 30, 60, 3]
+    reports = [
+        {"outbound": [sender], "inbound": []}, {"outbound": [], "inbound": [receiver]}
+    ]  # fmt: skip
+    first, second = tables.link_rows(NETWORK, reports, 25)
+    assert list(first.values())[:14] == [
+        0, "client", "conv1.0", 100, 100, 60, 40, 7, 900, 50, 90, 500, 25, 11
+    ]  # fmt: skip
+    assert second["link"] == 1
+    assert second["destination"] == "client"
+    rest = [second[c] for c in tables.LINK_COLUMNS[3:]]
+    assert rest == [None] * len(rest)  # nobody reported: unknown, not zero
+
+
+def test_layer_rows_add_partitions():
+    totals = {0: np.array([6, 2, 30, 5]), 1: np.array([4, 1, 20, 5])}
+    conv, dense = tables.layer_rows(NETWORK, totals, 2)
+    assert list(conv.values()) == ["conv1", 2, 12, 10, 3, 50, 10 / 12 / 2, 10]
+    assert dense["spikes"] == 0
+    assert tables.layer_rows(NETWORK, {}, 0)[0]["spikes_per_neuron_frame"] is None
+
+
+def test_worker_rows_match_reports_by_pid():
+    roster = [
+        {"partition": "conv1.1", "host": "h", "pid": 7},
+        {"partition": "client", "host": "h", "pid": 8},
+    ]
+    reports = [{"worker": {"pid": 7, "cpu_ns": 5, "frames": 2}}]
+    worker, client = tables.worker_rows(
+        NETWORK, reports, roster, {1: np.array([4, 1, 20, 6])}
+    )
+    assert (worker["cpu_ns"], worker["frames"], worker["spikes"]) == (5, 2, 4)
+    assert (worker["synops"], worker["service_ns"]) == (20, 6)
+    assert client["partition"] == "client"
+    assert client["cpu_ns"] is None
+
+
+def test_maps_are_written_in_column_order(tmp_path):
+    line = dict.fromkeys(tables.LAYER_COLUMNS) | {"neurons": 4, "layer": "a"}
+    tables.write_maps(RunFolder(tmp_path), "layers.csv", tables.LAYER_COLUMNS, [line])
+    with (tmp_path / "layers.csv").open() as file:
+        head, row = csv.reader(file)
+    assert head == list(tables.LAYER_COLUMNS)
+    assert row == ["a", "", "4", *[""] * 5]
