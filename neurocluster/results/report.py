@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 WIDTH: Final = 100
+MILLIONS: Final = 100_000_000
+"""Counts from here on are shown in millions; the files have them in full."""
 
 
 def _fixed(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
+
+
+def _count(value: int | None) -> str:
+    if value is not None and value >= MILLIONS:
+        return f"{value / 1e6:,.0f} M"
+    return _fixed(value, ",")
+
+
+def _share(part: int | None, whole: int | None) -> str:
+    return f"{100 * part / whole:.1f}" if whole and part is not None else "-"
 
 
 def _percent(value: float | None) -> str:
@@ -70,20 +83,28 @@ def _summary_table(s: Mapping[str, Any]) -> Table:
     return table
 
 
+def _dense_table(title: str) -> Table:
+    """Return a table without vertical lines, so that ten columns fit."""
+    return Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False,
+        padding=(0, 1, 0, 0),
+    )  # fmt: skip
+
+
 def _link_table(links: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title="Links (transit one way, in us)", title_justify="left")
-    table.add_column("link")
-    names = ("spikes", "negative", "packets", "B/spike", "p50", "p99", "max")
+    table = _dense_table("Links (transit one way, in us)")
+    table.add_column("link", no_wrap=True)
+    names = ("spikes", "neg. %", "packets", "B/spike", "p50", "p99", "max")
     for name in (*names, "blocked ms"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for link in links:
         spikes, size = link["spikes_sent"], link["bytes"]
         blocked = link["blocked_ns"]
         table.add_row(
             f"{link['source']}->{link['destination']}",
-            _fixed(spikes, ","),
-            _fixed(link["spikes_negative"], ","),
-            _fixed(link["packets"], ","),
+            _count(spikes),
+            _share(link["spikes_negative"], spikes),
+            _count(link["packets"]),
             f"{size / spikes:.2f}" if spikes and size else "-",
             _us(link["transit_ns_p50"]),
             _us(link["transit_ns_p99"]),
@@ -94,18 +115,18 @@ def _link_table(links: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _worker_table(workers: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title="Processes", title_justify="left")
-    table.add_column("partition")
+    table = _dense_table("Processes")
+    table.add_column("partition", no_wrap=True)
     for name in ("pid", "frames", "spikes", "SynOps", "kernel ms", "CPU ms", "MiB"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for worker in workers:
         kernel, cpu, rss = worker["kernel_ns"], worker["cpu_ns"], worker["rss_kib"]
         table.add_row(
             worker["partition"],
             str(worker["pid"]),
-            _fixed(worker["frames"], ","),
-            _fixed(worker["spikes"], ","),
-            _fixed(worker["synops"], ","),
+            _count(worker["frames"]),
+            _count(worker["spikes"]),
+            _count(worker["synops"]),
             "-" if kernel is None else f"{kernel / 1e6:,.0f}",
             "-" if cpu is None else f"{cpu / 1e6:,.0f}",
             "-" if rss is None else f"{rss / 1024:,.0f}",
