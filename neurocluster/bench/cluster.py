@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import uvloop
 
-from neurocluster.client.session import table_of
+from neurocluster.client.results import table_of
 from neurocluster.cluster import LocalCluster
 from neurocluster.config import RunConfig
 from neurocluster.data.idx import load_dataset
@@ -38,7 +38,7 @@ async def _round(config: RunConfig, frames: int) -> dict[str, float]:
         chunks = [chunk async for chunk in session.chunks()]
         own = time.process_time() - own
         await session.close()
-        table = table_of(chunks, session, 0)
+        table = table_of(chunks, session.frame_reports(), 0)
         workers = [report["worker"] for report in session.reports]
     return _figures(table.rows, workers, opened, own, frames)
 

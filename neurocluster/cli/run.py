@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from neurocluster.cli.main import EXIT_FAILED, EXIT_INTERRUPTED
-from neurocluster.client.results import Chunk, FrameTable
-from neurocluster.client.session import Session, table_of
+from neurocluster.client.results import Chunk, FrameTable, table_of
+from neurocluster.client.session import Session
 from neurocluster.cluster import LocalCluster
 from neurocluster.coding.readout import class_by_count
 from neurocluster.config import RunConfig
@@ -225,9 +225,7 @@ async def stream_frames(
                 if labels is not None:
                     classes = class_by_count(chunk.counts, chunk.potentials)
                     right += int(
-                        (
-                            classes == labels[outcome.first + np.array(chunk.frames)]
-                        ).sum()
+                        (classes == labels[outcome.first + chunk.frames]).sum()
                     )
                 if (now := time.monotonic()) - shown > REFRESH_S:
                     shown = now
@@ -284,7 +282,7 @@ def finish(
     session, error = outcome.session, outcome.error
     summary: dict[str, Any] | None = None
     if session is not None and session.network:
-        table = table_of(outcome.chunks, session, outcome.first)
+        table = table_of(outcome.chunks, session.frame_reports(), outcome.first)
         network = session.network
         links = link_rows(network, session.reports, timer_error_ns())
         totals = session.stage_reports()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from neurocluster.client.records import RESULT
 from neurocluster.coding.readout import class_by_count, class_by_potential
 from neurocluster.dtypes import I32, I64, Records
 
@@ -39,9 +40,17 @@ class Result:
 
 @dataclass(slots=True)
 class Chunk:
-    """Frames that finished together, in order of submission."""
+    """Frames that finished together, in order of submission.
 
-    frames: list[int]
+    Attributes:
+        frames: (n,) int64, positions in what was streamed.
+        rows: (n,) RESULT.
+        counts: (n, outputs) int32.
+        potentials: (n, outputs) int32.
+        errors: By position.
+    """
+
+    frames: I64
     rows: Records
     counts: I32
     potentials: I32
@@ -52,7 +61,7 @@ class Chunk:
         by_count = class_by_count(self.counts, self.potentials)
         by_potential = class_by_potential(self.potentials)
         made = []
-        for k, frame in enumerate(self.frames):
+        for k, frame in enumerate(self.frames.tolist()):
             row, error = self.rows[k], self.errors.get(frame)
             start, first = int(row["started_ns"]), int(row["first_output_ns"])
             made.append(
@@ -96,3 +105,26 @@ class FrameTable:
         """Return (n,) bool-like mask of frames without an error, as indices."""
         bad = np.isin(self.frames, list(self.errors))
         return np.flatnonzero(~bad)
+
+
+def table_of(chunks: list[Chunk], reports: I64, first: int) -> FrameTable:
+    """Join chunks into one table.
+
+    Args:
+        chunks: All of a run.
+        reports: See `reports.FrameReports.by_frame`.
+        first: The data set's index of the image streamed first.
+    """
+    errors = {first + k: text for chunk in chunks for k, text in chunk.errors.items()}
+    empty = np.zeros((0, chunks[0].counts.shape[1] if chunks else 0), np.int32)
+    rows = np.concatenate([c.rows for c in chunks] or [np.zeros(0, RESULT)])
+    frames = np.concatenate([c.frames for c in chunks] or [np.zeros(0, np.int64)])
+    own = np.full((len(frames), 3), -1, np.int64)
+    sent = rows["started_ns"] > 0
+    own[sent] = reports[rows["frame"][sent]]
+    known = own[:, 0] >= 0
+    own[known, 0] += rows["input_spikes"][known]
+    return FrameTable(
+        frames + first, rows, np.concatenate([c.counts for c in chunks] or [empty]),
+        np.concatenate([c.potentials for c in chunks] or [empty]), errors, own,
+    )  # fmt: skip

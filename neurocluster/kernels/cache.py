@@ -14,7 +14,15 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-COMPILED: Final = ("kernels", "link", "metrics", "worker", "client", "wire")
+COMPILED: Final = (
+    "kernels",
+    "link",
+    "metrics",
+    "worker",
+    "client",
+    "wire",
+    "transport",
+)
 KEPT: Final = 4
 """Folders of older sources that stay."""
 

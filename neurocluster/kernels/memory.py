@@ -146,6 +146,35 @@ def call5(typing: Any, function: Any, a: Any, b: Any, c: Any, d: Any, e: Any) ->
     return types.int64(u, u, u, u, u, u), _caller(5)
 
 
+def _c_caller(count: int) -> Any:
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        kind = ir.FunctionType(I32, [I64] * count)
+        function = builder.inttoptr(args[0], kind.as_pointer())
+        return builder.sext(builder.call(function, list(args[1:])), I64)
+
+    return code
+
+
+@intrinsic
+def c_call0(typing: Any, function: Any) -> Any:
+    """Call the C function at an address; it returns an int."""
+    return types.int64(types.uint64), _c_caller(0)
+
+
+@intrinsic
+def c_call4(typing: Any, function: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """Call the C function at an address with four arguments; it returns an int."""
+    u = types.uint64
+    return types.int64(u, u, u, u, u), _c_caller(4)
+
+
+@intrinsic
+def call2(typing: Any, function: Any, a: Any, b: Any) -> Any:
+    """Call the compiled function at an address with two 64-bit arguments."""
+    u = types.uint64
+    return types.int64(u, u, u), _caller(2)
+
+
 _clock_gettime = types.ExternalFunction(
     "clock_gettime", types.int32(types.int32, types.voidptr)
 )

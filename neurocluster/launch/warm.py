@@ -10,10 +10,12 @@ from neurocluster.client.engine import Engine as ClientEngine
 from neurocluster.coding.delay import rank_table
 from neurocluster.dtypes import FirePolicy, Quantizer
 from neurocluster.kernels.tables import compile_layer
-from neurocluster.link.buffers import LinkBuffers, LinkSpec
+from neurocluster.link.buffers import LinkSpec
 from neurocluster.model.convert import FixedNetwork, convert
 from neurocluster.model.graph import Dense, Graph, Input, Shape
 from neurocluster.model.partition import Plan, make_plan, partition_spec
+from neurocluster.transport.memory import MemoryInbox, Wire
+from neurocluster.transport.pump import Pump
 from neurocluster.worker.engine import Engine
 
 
@@ -48,16 +50,20 @@ def warm_engines() -> None:
     )
     client.start(np.full(4, 255, np.uint8))
     client.start_order(np.arange(4, dtype=np.uint32))
-    _pass(client.node, worker.node, worker)
-    worker.flush()
-    _pass(worker.node, client.node, client)
+    client.offer(np.zeros((1, 4), np.uint8))
+    wires = [Wire(4, lambda _packet: 0) for _ in links]
+    pumps = [_pump(client, wires[1], wires[0]), _pump(worker, wires[0], wires[1])]
+    for pump in (*pumps, *pumps):
+        pump.turn()
 
 
-def _pass(
-    source: LinkBuffers, target: LinkBuffers, engine: Engine | ClientEngine
-) -> None:
-    for start, size in source.pieces[0][: source.outbound["pieces_count"][0]]:
-        target.message[:size] = source.outboxes[0][start : start + size]
-        engine.receive(int(size))
-    source.outbound["pieces_count"] = source.outbound["outbox_used"] = 0
-    source.record["outboxes"] = 0
+def _pump(engine: ClientEngine | Engine, inbox: Wire, outlet: Wire) -> Pump:
+    end = MemoryInbox([inbox], lambda: 0)
+    pump = Pump(engine.node, end, [outlet], schedule=lambda _turn: None)
+    pump.start(engine.handler, on_fault=_no_fault, on_other=lambda _data: 0)
+    return pump
+
+
+def _no_fault(code: int) -> None:
+    message = f"warming met fault {code}"
+    raise AssertionError(message)

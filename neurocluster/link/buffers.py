@@ -42,6 +42,22 @@ class LinkSpec:
     width: int
 
 
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """Say by address what a turn calls.
+
+    Attributes:
+        receive_at: Function (handles, size) -> code: handle the packet in the
+            message buffer.
+        flush_at: Function (handles) -> code: note that the inbox is empty.
+        handles_at: Array that both take.
+    """
+
+    receive_at: int
+    flush_at: int
+    handles_at: int
+
+
 class LinkBuffers:
     """Hold the records that compiled link code works on; owns all their memory.
 
@@ -107,6 +123,7 @@ class LinkBuffers:
             "free_count": window,
             "link_limit": limit,
             "message_size": body,
+            "message_room": body + CONTROL_BYTES,
         }.items():
             node[name] = value
         for name, array in {
@@ -172,6 +189,11 @@ class LinkBuffers:
             record[name] = value
 
     @property
+    def inbound_names(self) -> str:
+        """Return the links that end here, for faults whose link is unknown."""
+        return " or ".join(link.name for link in self.inbound_specs)
+
+    @property
     def waiting(self) -> int:
         """Return how many links have packets to send."""
         return int(self.record["outboxes"][0])
@@ -183,10 +205,12 @@ def link_fault(node: LinkBuffers, code: int) -> RemoteLinkError:
     number = int(state["fault_link"])
     specs = (*node.inbound_specs, *node.outbound_specs)
     names = {link.index: link.name for link in specs}
+    unknown = node.inbound_names if number < 0 else f"number {number}"
+    frame = int(state["fault_frame"])
     return RemoteLinkError(
-        names.get(number, str(number)),
+        names.get(number, unknown),
         FAULTS[code],
-        int(state["fault_frame"]),
+        frame if frame >= 0 else None,
         int(state["fault_expected"]),
         int(state["fault_got"]),
     )

@@ -27,7 +27,8 @@ NODE: Final = record(
     "link_slots_at",  # int64 (link_limit,): inbound slot of a link, or -1
     "link_limit",
     "message_at",
-    "message_size",
+    "message_size",  # of the largest packet
+    "message_room",  # of the buffer
     "next_frame",  # the oldest frame not yet closed
     "open_frames",
     "partials",  # partial packets waiting for an idle inbox
@@ -94,7 +95,7 @@ CONTEXT: Final = record(
 
 # Results of `receive` and its like; negative values are faults.
 MORE: Final = 0
-FRAME_CLOSED: Final = 1
+FRAME_CLOSED: Final = 1  # of `receiver.close_link`: the last marker came
 NOT_CANONICAL: Final = 2
 STALE: Final = 3
 BAD_LINK: Final = -1
@@ -105,6 +106,7 @@ BAD_COUNT: Final = -5
 BAD_ORDER: Final = -6
 BAD_KIND: Final = -7
 FULL: Final = -8
+BAD_SOCKET: Final = -9
 FAULTS: Final = {
     BAD_LINK: "packet of a link that is not ours",
     BAD_SEQUENCE: "packet lost, repeated or out of order",
@@ -114,4 +116,5 @@ FAULTS: Final = {
     BAD_ORDER: "frames closed out of order",
     BAD_KIND: "packet of a kind that this link does not carry",
     FULL: "outbox full",
+    BAD_SOCKET: "the socket failed",
 }

@@ -16,6 +16,7 @@ from neurocluster.kernels.jit import jit
 from neurocluster.kernels.memory import (
     copy_bytes,
     pointer,
+    read_big,
     read_word,
     write_big,
     write_word,
@@ -297,5 +298,8 @@ def close_with(
 
 @jit
 def stamp(at: int, time_ns: int) -> None:
-    """Renew the time of sending in a packet that had to wait."""
+    """Set a packet's time of sending; the time it was held grows with it."""
+    waited = time_ns - np.int64(read_big(U(at) + U(30), 8))
+    held = np.int64(read_big(U(at) + U(39), 4)) + waited // 1000
     write_big(U(at) + U(30), 8, U(time_ns))
+    write_big(U(at) + U(39), 4, U(max(held, 0)))

@@ -1,4 +1,4 @@
-"""Act for one member: control socket, data sockets, beats, report."""
+"""Act for one member: control socket, epochs of data sockets, beats, report."""
 
 from __future__ import annotations
 
@@ -8,25 +8,16 @@ import os
 import resource
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final, Protocol
 
-import numpy as np
-
-from neurocluster.errors import RemoteLinkError, WireError
-from neurocluster.link.buffers import LinkBuffers, LinkSpec
-from neurocluster.link.records import FAULTS, MORE
+from neurocluster.errors import NeuroclusterError, RemoteLinkError, WireError
+from neurocluster.link.buffers import LinkSpec
 from neurocluster.member import state as s
-from neurocluster.metrics.histogram import percentile
-from neurocluster.transport.pump import Pump
-from neurocluster.transport.zeromq import (
-    ControlSocket,
-    ZmqInbox,
-    ZmqOutlet,
-    new_context,
-)
+from neurocluster.member.data import LETTERS, DataPath, EngineLike
+from neurocluster.transport.zeromq import ControlSocket, new_context
 from neurocluster.wire.control import (
     PREPARE_LIMIT,
     Control,
@@ -34,30 +25,10 @@ from neurocluster.wire.control import (
     decode_control,
     encode_control,
 )
-from neurocluster.wire.packet import decode_packet, encode_packet
 
 TICK_S: Final = 0.05
 SOCKETS: Final = 1024
-LETTERS: Final = 8
-COUNTED: Final = ("index", "spikes", "negative", "packets", "bytes")
 _log = logging.getLogger(__name__)
-
-
-class EngineLike(Protocol):
-    """What worker and client engines have in common."""
-
-    @property
-    def node(self) -> LinkBuffers:
-        """Return the links' buffers."""
-
-    def receive(self, size: int) -> int:
-        """Handle the packet in the message buffer."""
-
-    def flush(self) -> int:
-        """Note that the inbox is empty."""
-
-    def fault(self, code: int) -> RemoteLinkError:
-        """Translate a negative result."""
 
 
 class Duties(Protocol):
@@ -67,13 +38,13 @@ class Duties(Protocol):
     def always_receive(self) -> bool:
         """Tell whether to receive while a link is blocked (the client's rule)."""
 
-    def warm(self) -> None:
-        """Load what the work needs."""
-
     def build(
         self, body: Mapping[str, Any], inbound: list[LinkSpec], outbound: list[LinkSpec]
     ) -> EngineLike:
-        """Build the engine of an epoch."""
+        """Build the engine of an epoch; runs in a thread, for it may compile."""
+
+    def bound(self, body: Mapping[str, Any], engine: EngineLike) -> None:
+        """Take the engine that was built."""
 
     def run(self, roster: tuple[Mapping[str, Any], ...]) -> None:
         """Start to process."""
@@ -95,7 +66,12 @@ class Duties(Protocol):
 
 
 class MemberRunner:
-    """Own one member's sockets; `close` releases all of them."""
+    """Own one member's sockets; `close` releases all of them.
+
+    Attributes:
+        state: Decides.
+        done: Resolved with the exit code when the member has left.
+    """
 
     def __init__(
         self,
@@ -120,12 +96,7 @@ class MemberRunner:
             self._context, self._received, connect=endpoint,
             identity=b"\1" + identity, limit=PREPARE_LIMIT,
         )  # fmt: skip
-        self.node: LinkBuffers | None = None
-        self.pump: Pump | None = None
-        self._inbox: ZmqInbox | None = None
-        self._outlets: list[ZmqOutlet] = []
-        self._engine: EngineLike | None = None
-        self._settings: Mapping[str, Any] = {}
+        self._data: DataPath | None = None
         self._partition = -1
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -157,6 +128,32 @@ class MemberRunner:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self.event(s.Tick())
 
+    def _woken(self) -> None:
+        """Look at the data sockets: an inbox or an outlet may have news."""
+        data, phase = self._data, self.state.phase
+        if data is None:
+            return
+        if phase is s.Phase.RUNNING and data.pump is not None:
+            data.pump.turn()
+            return
+        while self.state.phase is s.Phase.BOUND:
+            if (hello := data.read_hello()) is None:
+                return
+            self.event(s.HelloReceived(hello))
+        data.look()
+
+    def wake(self) -> None:
+        """Take a turn soon: there may be something to send."""
+        if self._data is not None and self._data.pump is not None:
+            self._data.pump.wake()
+
+    def _fault(self, error: RemoteLinkError) -> None:
+        _log.error("link fault: %s", error)
+        fault = s.LinkFault(
+            error.link, error.frame, error.reason, error.expected, error.got
+        )
+        self.event(fault)
+
     # -- actions -----------------------------------------------------------
 
     def _act(self, action: s.Action) -> None:
@@ -164,12 +161,9 @@ class MemberRunner:
             case s.Send(message):
                 self._control.send(encode_control(message))
             case s.Beat():
-                self.beat()
-            case s.Warm():
-                self._duties.warm()
-                self.event(s.Prepared())
-            case s.Bind(body):
-                self._bind(body)
+                self._beat()
+            case s.Build(body):
+                self._build(body)
             case s.Connect(endpoints, hellos):
                 self._connect(endpoints, hellos)
             case s.Run(roster):
@@ -180,12 +174,14 @@ class MemberRunner:
                 self._duties.deliver(message)
             case s.Leave(code, text, report):
                 if report:
-                    self.send_frames()
-                    body = {"report": self.report()}
-                    self.send(Kind.STOPPED, body)
-                self._duties.left(code, text)
-                if not self.done.done():
-                    self.done.set_result(code)
+                    self._send_frames()
+                    self.send(Kind.STOPPED, {"report": self.report()})
+                self._leave(code, text)
+
+    def _leave(self, code: int, text: str) -> None:
+        self._duties.left(code, text)
+        if not self.done.done():
+            self.done.set_result(code)
 
     def send(self, kind: Kind, body: Mapping[str, Any]) -> None:
         """Send a message of the present life to the controller."""
@@ -193,125 +189,79 @@ class MemberRunner:
         message = Control(kind, body, state.generation, state.epoch)
         self._control.send(encode_control(message))
 
-    def _bind(self, body: Mapping[str, Any]) -> None:
+    def _build(self, body: Mapping[str, Any]) -> None:
+        """Build the engine beside the loop: beats go on while kernels compile."""
+        epoch, loop = self.state.epoch, self._loop
         inbound = [LinkSpec(*row) for row in body["inbound"]]
         outbound = [LinkSpec(*row) for row in body["outbound"]]
-        self._settings = body["settings"]
+
+        def build() -> None:
+            built: EngineLike | Exception
+            try:
+                built = self._duties.build(body, inbound, outbound)
+            except Exception as error:  # noqa: BLE001 - handed to the loop
+                built = error
+            try:
+                loop.call_soon_threadsafe(self._built, epoch, body, built)
+            except RuntimeError:
+                _log.info("the member left while its engine was built")
+
+        threading.Thread(target=build, daemon=True, name="build").start()
+
+    def _built(
+        self, epoch: int, body: Mapping[str, Any], built: EngineLike | Exception
+    ) -> None:
+        if epoch != self.state.epoch or self.state.phase is not s.Phase.BUILDING:
+            return
+        try:
+            if isinstance(built, Exception):
+                raise built
+            self._data = DataPath(self._context, built, body["settings"], self._woken)
+        except NeuroclusterError as error:
+            self._cannot(str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - a bug; the controller is told
+            _log.exception("cannot build the engine")
+            self._cannot(repr(error))
+            return
         partition = body["partition"]
         self._partition = -1 if partition is None else int(partition["index"])
-        self._engine = self._duties.build(body, inbound, outbound)
-        self.node = self._engine.node
-        folder = Path(self._settings["folder"])
-        where = str(self._settings["where"])
-        if where == "ipc":
-            where = f"ipc://{folder}/{secrets.token_hex(LETTERS)}"
-        limit = len(self.node.message)
-        self._inbox = ZmqInbox(self._context, where, self._settings["hwm"], limit)
-        self._inbox.watch(self._wake)
-        self._outlets = []
-        self.event(s.Prepared(self._inbox.endpoint))
+        self._duties.bound(body, built)
+        self.event(s.Bound(self._data.endpoint))
 
-    def _wake(self) -> None:
-        if self.pump is not None and self.state.phase is s.Phase.RUNNING:
-            self.pump.wake()
-        elif self.state.phase is s.Phase.BOUND:
-            self._read_hellos()
+    def _cannot(self, problem: str) -> None:
+        _log.error("cannot prepare: %s", problem)
+        self.event(s.StopAsked(f"cannot prepare its part: {problem}", s.EXIT_BUG))
 
     def _connect(
         self, endpoints: tuple[tuple[int, str], ...], hellos: Mapping[int, Control]
     ) -> None:
-        node, inbox = self.node, self._inbox
-        if node is None or inbox is None:
-            return
-        where = dict(endpoints)
-        hwm = self._settings["hwm"]
-        for link in node.outbound_specs:
-            outlet = ZmqOutlet(self._context, where[link.index], hwm, self._wake)
-            outlet.send(encode_control(hellos[link.index]))
-            self._outlets.append(outlet)
-        self.pump = Pump(
-            node, inbox, self._outlets, schedule=self._loop.call_soon,
-            always_receive=self._duties.always_receive,
-        )  # fmt: skip
-        self._read_hellos()
-
-    def _read_hellos(self) -> None:
-        node, inbox = self.node, self._inbox
-        while node is not None and inbox is not None:
-            if self.state.phase is not s.Phase.BOUND:
-                return
-            size = inbox.receive_into(node.message.data)
-            if size < 0:
-                return
-            try:
-                message = decode_control(node.message[:size].tobytes())
-            except WireError as error:
-                _log.warning("dropped a stranger's message on a data link: %s", error)
-                continue
-            if message.kind is Kind.HELLO:
-                self.event(s.HelloReceived(message))
+        if self._data is not None:
+            self._data.connect(
+                endpoints, hellos, schedule=self._loop.call_soon,
+                always_receive=self._duties.always_receive,
+            )  # fmt: skip
+            self._woken()
 
     def _run(self, roster: tuple[Mapping[str, Any], ...]) -> None:
-        if self.pump is None or self._engine is None:
-            return
         self._go_cpu_ns = time.process_time_ns()
         self._duties.run(roster)
-        self.pump.start(
-            self._engine, on_fault=self._fault, on_other=self._other,
-            after_turn=self._duties.after_turn,
-        )  # fmt: skip
-
-    def _fault(self, code: int) -> None:
-        if self._engine is None:
-            return
-        if code in FAULTS:
-            error = self._engine.fault(code)
-            fault = s.LinkFault(
-                error.link, error.frame, error.reason, error.expected, error.got
-            )
-        else:
-            fault = s.LinkFault("?", None, f"malformed packet ({code})", 0, 0)
-        _log.error("link fault: %s", fault)
-        self.event(fault)
-
-    def _other(self, data: bytes) -> int:
-        """Take a packet of wider integers, or drop what is no packet."""
-        node, engine = self.node, self._engine
-        if node is None or engine is None:
-            return MORE
-        try:
-            packet = encode_packet(decode_packet(data, len(node.message)))
-        except WireError as error:
-            _log.error("malformed packet of a member: %s", error)
-            return -100
-        node.message[: len(packet)] = np.frombuffer(packet, np.uint8)
-        return engine.receive(len(packet))
+        if self._data is not None:
+            self._data.start(self._fault, self._duties.after_turn)
 
     # -- beats and reports ---------------------------------------------------
 
-    def beat(self) -> None:
+    def _beat(self) -> None:
         """Send the counters, and the frame reports that came since."""
-        self.send_frames()
-        node, pump = self.node, self.pump
-        received = sent = b""
-        blocked, open_frames = False, 0
-        if node is not None:
-            received = np.stack(
-                [node.inbound["index"], node.inbound["spikes"]], -1
-            ).astype("<u8").tobytes()  # fmt: skip
-            sent = np.stack(
-                [node.outbound["index"], node.outbound["spikes"]], -1
-            ).astype("<u8").tobytes()  # fmt: skip
-            open_frames = int(node.record["open_frames"][0])
-        if pump is not None:
-            blocked = pump.blocked
-        body = {
-            "received": received, "sent": sent, "blocked": blocked,
-            "open_frames": open_frames, "finished": self._duties.finished(),
+        self._send_frames()
+        counters: dict[str, Any] = {
+            "received": b"", "sent": b"", "blocked": False, "open_frames": 0,
         }  # fmt: skip
-        self.send(Kind.BEAT, body)
+        if self._data is not None:
+            counters = self._data.counters()
+        self.send(Kind.BEAT, {**counters, "finished": self._duties.finished()})
 
-    def send_frames(self) -> None:
+    def _send_frames(self) -> None:
         """Send the frame reports that came since the last call."""
         rows = self._duties.reports()
         if rows:
@@ -319,44 +269,24 @@ class MemberRunner:
 
     def report(self) -> dict[str, Any]:
         """Return the tables of this member: links and process."""
-        node, pump = self.node, self.pump
-        if node is None:
+        if self._data is None:
             return {"inbound": [], "outbound": [], "worker": {}}
-        inbound = []
-        for k, row in enumerate(node.inbound):
-            values = [int(row[name]) for name in (*COUNTED, "transit_max")]
-            for histogram in (node.transit[k], node.wire[k]):
-                values += [percentile(histogram, p) or 0 for p in (50, 99)]
-            inbound.append([*values, int(node.wire[k].sum())])
-        outbound = []
-        for k, row in enumerate(node.outbound):
-            values = [int(row[name]) for name in COUNTED]
-            blocked = pump.blocked_total(k) if pump is not None else 0
-            outbound.append([*values, blocked])
-        usage = resource.getrusage(resource.RUSAGE_SELF)
         cpu_ns = time.process_time_ns()
         worker = {
             "partition": self._partition,
             "pid": os.getpid(),
-            "frames": int(node.record["handled_frames"][0]),
-            "kernel_ns": int(node.record["kernel_ns"][0]),
+            **self._data.totals(),
             "cpu_ns": cpu_ns,
             "run_cpu_ns": cpu_ns - self._go_cpu_ns,
-            "contexts_peak": int(node.record["contexts_peak"][0]),
-            "turns": pump.turns if pump is not None else 0,
-            "rss_kib": int(usage.ru_maxrss),
+            "rss_kib": int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),
             "loop_lag_ns_max": self._lag_ns,
         }
-        return {"inbound": inbound, "outbound": outbound, "worker": worker}
+        return {**self._data.link_rows(), "worker": worker}
 
     def _close_data(self) -> None:
-        if self.pump is not None:
-            self.pump.close()
-        elif self._inbox is not None:
-            self._inbox.close()
-            for outlet in self._outlets:
-                outlet.close()
-        self.pump, self._inbox, self._outlets = None, None, []
+        """Close the data sockets; their counters stay until the next epoch's."""
+        if self._data is not None:
+            self._data.close()
 
     def close(self) -> None:
         """Release all sockets; may be called twice."""

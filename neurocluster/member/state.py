@@ -25,6 +25,7 @@ class Phase(Enum):
 
     JOINING = "joining"
     STANDBY = "standby"
+    BUILDING = "building"
     BOUND = "bound"
     LINKED = "linked"
     RUNNING = "running"
@@ -40,10 +41,10 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """The acting half is warm, or has bound its inbox at ``endpoint``."""
+class Bound:
+    """The acting half has built its engine and bound its inbox."""
 
-    endpoint: str | None = None
+    endpoint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Tick:
     """Time passed."""
 
 
-Event = Received | Prepared | HelloReceived | LinkFault | StopAsked | Tick
+Event = Received | Bound | HelloReceived | LinkFault | StopAsked | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +94,8 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
-class Warm:
-    """Load what the work needs, then say `Prepared()`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bind:
-    """Close old data sockets, build the engine, bind, say `Prepared(endpoint)`."""
+class Build:
+    """Build the engine of an epoch, bind an inbox, say `Bound`."""
 
     body: Mapping[str, Any]
 
@@ -140,7 +136,7 @@ class Deliver:
     message: Control
 
 
-Action = Send | Beat | Warm | Bind | Connect | Run | CloseData | Leave | Deliver
+Action = Send | Beat | Build | Connect | Run | CloseData | Leave | Deliver
 TO_CLIENT: Final = (Kind.FRAMES, Kind.TABLES, Kind.FAILED, Kind.DRAIN)
 
 
@@ -184,8 +180,8 @@ class Member:
             self._heard_ns = now_ns
         if isinstance(event, Received):
             self._received(event.message, now_ns)
-        elif isinstance(event, Prepared):
-            self._prepared(event)
+        elif isinstance(event, Bound):
+            self._bound(event)
         elif isinstance(event, HelloReceived):
             self._hello(event.message)
         elif isinstance(event, LinkFault):
@@ -212,7 +208,7 @@ class Member:
             self._lease_ns = message.body["lease_ms"] * 1_000_000
             self._cluster = message.body["cluster"]
             self.phase = Phase.STANDBY
-            self._out.append(Warm())
+            self._send(Kind.READY)
             return
         if kind is Kind.REFUSE and self.phase is Phase.JOINING:
             self._end(EXIT_MISMATCH, message.body["reason"])
@@ -235,19 +231,17 @@ class Member:
             step(self, message)
 
     def _prepare(self, message: Control) -> None:
-        self.epoch = message.epoch
+        self.epoch, self.phase = message.epoch, Phase.BUILDING
         body = message.body
         self._inbound = {row[0]: row[1] for row in body["inbound"]}
         rows = (*body["inbound"], *body["outbound"])
         self._widths = {row[0]: row[5] for row in rows}
         self._missing = set(self._inbound)
         self._plan_hash, self._connected = body["plan_hash"], False
-        self._out += [CloseData(), Bind(body)]
+        self._out += [CloseData(), Build(body)]
 
-    def _prepared(self, event: Prepared) -> None:
-        if event.endpoint is None:
-            self._send(Kind.READY)
-        else:
+    def _bound(self, event: Bound) -> None:
+        if self.phase is Phase.BUILDING:
             self.phase = Phase.BOUND
             self._send(Kind.BOUND, endpoint=event.endpoint)
 

@@ -34,20 +34,5 @@ class Outlet(Protocol):
         """Release everything; may be called twice."""
 
 
-class Handler(Protocol):
-    """Compute: what a pump hands packets to."""
-
-    def receive(self, size: int) -> int:
-        """Handle the packet in the node's message buffer.
-
-        Returns:
-            A negative fault, or a code plus 16 times the number of links that have
-            packets to send.
-        """
-
-    def flush(self) -> int:
-        """Note that the inbox is empty; returns as `receive` does."""
-
-
 Schedule = Callable[[Callable[[], None]], object]
 """Run a callback soon, as `asyncio.AbstractEventLoop.call_soon` does."""

@@ -34,18 +34,19 @@ def new_context(sockets: int) -> zmq.Context[zmq.Socket[bytes]]:
     return context
 
 
-def _watch(socket: zmq.Socket[bytes], wake: Callable[[], None]) -> Callable[[], None]:
+def _watch(
+    socket: zmq.Socket[bytes], wake: Callable[[], None], *, look_first: bool = True
+) -> Callable[[], None]:
     """Call ``wake`` when a socket may have news; return how to stop that."""
     loop = asyncio.get_running_loop()
     descriptor = int(socket.get(zmq.FD))
-
     events = _events_of(socket)
 
     def look() -> None:
         events()
         wake()
 
-    loop.add_reader(descriptor, look)
+    loop.add_reader(descriptor, look if look_first else wake)
 
     def stop() -> None:
         loop.remove_reader(descriptor)
@@ -132,12 +133,21 @@ class ZmqInbox:
             message = f"cannot bind {where}: {error.strerror}"
             raise LocalLinkError(message) from error
         self.endpoint: str = last_endpoint(self._socket)
+        self.handle = int(self._socket.underlying)
         self.receive_into: Callable[[memoryview], int] = _receiver(self._socket)
         self._stop: Callable[[], None] = lambda: None
 
     def watch(self, wake: Callable[[], None]) -> None:
-        """Call ``wake`` when messages may have arrived."""
-        self._stop = _watch(self._socket, wake)
+        """Call ``wake`` when messages may have arrived.
+
+        It must receive until nothing waits, take a turn, or call `look`; otherwise
+        it is called again and again.
+        """
+        self._stop = _watch(self._socket, wake, look_first=False)
+
+    def look(self) -> None:
+        """Take note of what arrived without receiving it."""
+        self._socket.get(zmq.EVENTS)
 
     def close(self) -> None:
         """Close and remove the socket's file."""
@@ -166,6 +176,7 @@ class ZmqOutlet:
             self._socket.set(zmq.SNDBUF, TCP_BUFFER_BYTES)
             self._socket.set(zmq.TCP_MAXRT, TCP_RETRY_MS)
         self._socket.connect(endpoint)
+        self.handle = int(self._socket.underlying)
         self.send: Callable[[memoryview | bytes], bool] = _sender(self._socket)
         self._stop = _watch(self._socket, wake)
 

@@ -8,7 +8,7 @@ sent lies in the outboxes afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
@@ -16,12 +16,12 @@ from numba import carray
 
 from neurocluster.dtypes import I64, Records
 from neurocluster.errors import PotentialRangeError, RemoteLinkError
-from neurocluster.kernels.jit import jit
+from neurocluster.kernels.jit import jit, native
 from neurocluster.kernels.memory import call5, pointer, read_int32
 from neurocluster.kernels.records import STATE, record
 from neurocluster.kernels.tables import CompiledLayer, compile_layer
 from neurocluster.link import records as r
-from neurocluster.link.buffers import LinkBuffers, LinkSpec, link_fault
+from neurocluster.link.buffers import Handler, LinkBuffers, LinkSpec, link_fault
 from neurocluster.link.receiver import (
     accept,
     close_link,
@@ -86,19 +86,17 @@ def receive(handles: I64, size: int) -> int:
         size: Bytes of the packet.
 
     Returns:
-        A fault (negative), or MORE, NOT_CANONICAL, STALE plus 16 times the number of
-        links with packets to send.
+        A fault (negative), or MORE, NOT_CANONICAL, STALE.
     """
     node = carray(pointer(U(handles[0])), 1, NODE)[0]
     engine = carray(pointer(U(handles[1])), 1, ENGINE)[0]
     result = carray(pointer(U(handles[2])), 8, np.int64)
-    code = receive_packet(node, engine, result, size)
-    return code if code < 0 else code + 16 * node.outboxes
+    return receive_packet(node, engine, result, size)
 
 
 @jit
 def receive_packet(node: Records, engine: Records, result: I64, size: int) -> int:
-    """Handle one packet; returns as `receive` does, without the links."""
+    """Handle one packet; returns as `receive` does."""
     code = accept(node, size, result)
     if code:
         return code
@@ -209,9 +207,22 @@ def write_potentials(engine: Records, state: Records) -> None:
 @jit
 def flush(handles: I64) -> int:
     """Send partial packets: the inbox is empty; returns as `receive` does."""
-    node = carray(pointer(U(handles[0])), 1, NODE)[0]
-    code = flush_partials(node)
-    return code if code < 0 else code + 16 * node.outboxes
+    return flush_partials(carray(pointer(U(handles[0])), 1, NODE)[0])
+
+
+@cache
+def turn_functions() -> tuple[int, int]:
+    """Return the addresses of `receive` and `flush`, for `transport.turn`."""
+
+    @native("int64(uint64, uint64)")
+    def worker_receive(handles_at: int, size: int) -> int:
+        return receive(carray(pointer(handles_at), 3, np.int64), np.int64(size))
+
+    @native("int64(uint64)")
+    def worker_flush(handles_at: int) -> int:
+        return flush(carray(pointer(handles_at), 3, np.int64))
+
+    return worker_receive.address, worker_flush.address
 
 
 class Engine:
@@ -219,6 +230,7 @@ class Engine:
 
     Attributes:
         node: The links; the transport uses its message buffer and outboxes.
+        handler: What a turn calls.
         spec: The partition.
     """
 
@@ -279,6 +291,7 @@ class Engine:
         addresses = [self.node.record, self.record, self._result]
         self._handles = np.array([a.ctypes.data for a in addresses], np.int64)
         self.receive: Callable[[int], int] = partial(receive, self._handles)
+        self.handler = Handler(*turn_functions(), int(self._handles.ctypes.data))
         self.flush: Callable[[], int] = partial(flush, self._handles)
 
     def take_reports(self) -> I64:

@@ -7,12 +7,13 @@ import logging
 import os
 import signal
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import uvloop
 
 from neurocluster.errors import MalformedMessage
 from neurocluster.link.buffers import LinkSpec
+from neurocluster.member.data import EngineLike
 from neurocluster.member.run import MemberRunner
 from neurocluster.member.state import EXIT_LOST, StopAsked
 from neurocluster.model.partition import spec_from_wire
@@ -33,9 +34,6 @@ class WorkerDuties:
         """Hold no engine yet."""
         self._engine: Engine | None = None
 
-    def warm(self) -> None:
-        """Do nothing: kernels come with the partition."""
-
     def build(
         self, body: Mapping[str, Any], inbound: list[LinkSpec], outbound: list[LinkSpec]
     ) -> Engine:
@@ -50,8 +48,12 @@ class WorkerDuties:
             message = f"PREPARE: no partition: {error!r}"
             raise MalformedMessage(message) from error
         epoch = int(body["settings"]["epoch"])
-        self._engine = Engine(spec, inbound, outbound, epoch=epoch)
-        return self._engine
+        return Engine(spec, inbound, outbound, epoch=epoch)
+
+    def bound(self, body: Mapping[str, Any], engine: EngineLike) -> None:
+        """Take the engine that was built."""
+        del body
+        self._engine = cast("Engine", engine)
 
     def run(self, roster: tuple[Mapping[str, Any], ...]) -> None:
         """Log the roster."""

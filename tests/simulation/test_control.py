@@ -96,13 +96,9 @@ class World:
                     "open_frames": 0, "finished": 7 if pid == 1 else -1,
                 }  # fmt: skip
                 self.say(pid, Kind.BEAT, body)
-            case m.Warm():
-                self.at(self.delay(), lambda: self.member(pid, m.Prepared()))
-            case m.Bind(body):
+            case m.Build(body):
                 self.nodes[body["node"]] = pid
-                self.at(
-                    self.delay(), lambda: self.member(pid, m.Prepared(f"ipc://{pid}"))
-                )
+                self.at(self.delay(), lambda: self.member(pid, m.Bound(f"ipc://{pid}")))
             case m.Connect(endpoints, hellos):
                 for link, endpoint in endpoints:
                     to = int(endpoint.removeprefix("ipc://"))

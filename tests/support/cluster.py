@@ -16,7 +16,6 @@ from neurocluster.client.engine import Engine as ClientEngine
 from neurocluster.coding.delay import rank_table
 from neurocluster.dtypes import CLIENT
 from neurocluster.kernels.clock import virtual_clock
-from neurocluster.link.records import FRAME_CLOSED
 from neurocluster.model.graph import Graph
 from neurocluster.model.partition import Plan
 from neurocluster.transport.memory import MemoryInbox, Tamper, Wire
@@ -76,31 +75,11 @@ class VirtualCluster:
             link_specs(inbound), link_specs(outbound), ranks=rank_table(graph.input),
             window=window, max_spikes=max_spikes, clock=clock,
         )  # fmt: skip
-        self._images: list[np.ndarray] = []
-        self._pump(CLIENT, self, wires, inbound, outbound)
+        self._pump(CLIENT, self.client, wires, inbound, outbound)
         self.results: list[tuple] = []
         self.wires = wires
 
-    # what the client's pump asks of its handler
-    @property
-    def node(self):
-        return self.client.node
-
-    def receive(self, size: int) -> int:
-        code = self.client.receive(size)
-        if code >= 0 and code & 15 == FRAME_CLOSED:
-            self._fill()
-        return code if code < 0 else 16 * self.client.node.waiting
-
-    def flush(self) -> int:
-        return self.client.flush()
-
-    def _fill(self) -> None:
-        while self._images and self.client.can_start:
-            self.client.start(self._images.pop(0))
-
     def _after(self) -> None:
-        self._fill()
         rows, counts, potentials = self.client.take_results()
         self.results += list(zip(rows, counts, potentials, strict=True))
 
@@ -115,10 +94,9 @@ class VirtualCluster:
             wires[link.name].on_send = lambda time, p=pump: self.at(time, p.wake)
         for link in outbound:
             wires[link.name].on_room = lambda p=pump: self.schedule(p.wake)
-        fault = engine.fault if name != CLIENT else self.client.fault
         pump.start(
-            engine,
-            on_fault=lambda code: self.faults.append(str(fault(code))),
+            engine.handler,
+            on_fault=lambda code: self.faults.append(str(engine.fault(code))),
             on_other=lambda _data: self.faults.append(f"{name}: malformed") or 0,
             after_turn=self._after if name == CLIENT else self._maybe_stall,
         )
@@ -141,9 +119,8 @@ class VirtualCluster:
 
     def run(self, images: Sequence[np.ndarray]) -> list[tuple]:
         """Stream images; return (row, counts, potentials) in order."""
-        self._images = [image.reshape(-1) for image in images]
         wanted = len(images)
-        self._fill()
+        self.client.offer(np.array([image.reshape(-1) for image in images]))
         self.pumps[CLIENT].wake()
         for _ in range(MOST_STEPS):
             if len(self.results) >= wanted or self.faults or not self._queue:

@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 
-from neurocluster.client.engine import RESULT
+from neurocluster.client.records import RESULT
 from neurocluster.client.results import FrameTable
 from neurocluster.results import tables
 from neurocluster.results.folder import RunFolder

@@ -1,0 +1,22 @@
+"""Lay out the client's compiled state: CLIENT, and a row of RESULT a frame.
+
+Fields named ``*_at`` are addresses of arrays that `client.engine.Engine` owns.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from neurocluster.kernels.records import record
+
+RESULT: Final = record(
+    "frame", "started_ns", "first_output_ns", "decided_ns", "done_ns", "failed",
+    "failed_neuron", "input_spikes",
+)  # fmt: skip
+CLIENT: Final = record(
+    "outputs", "counts_at", "potentials_at", "leaders_at", "results_at",
+    "result_counts_at", "result_potentials_at", "result_count", "result_size",
+    "words_at", "starts_at", "ranks_at", "pixels", "width", "rank_count", "live_at",
+    "started", "images_at", "image_count", "image_next",
+)  # fmt: skip
+NO_LEADER: Final = -1

@@ -1,0 +1,94 @@
+"""Start frames: encode images into spikes and pack them; compiled, no I/O."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import carray
+
+from neurocluster.client.records import CLIENT, NO_LEADER
+from neurocluster.dtypes import I64, U8, U32, Records
+from neurocluster.kernels.encode import encode_image
+from neurocluster.kernels.jit import jit
+from neurocluster.kernels.memory import pointer, write_word
+from neurocluster.link import records as r
+from neurocluster.link.receiver import now_ns, open_context
+from neurocluster.link.records import CONTEXT, NODE
+from neurocluster.link.sender import close_frame, send_words
+
+U = np.uint64
+
+
+@jit
+def start_frame(node: Records, client: Records, count: int) -> int:
+    """Open the next frame, send its ``count`` words, close it on the links."""
+    time_ns, frame = now_ns(node), client.started
+    client.started += 1
+    index = open_context(node, frame, time_ns) % node.window
+    contexts = carray(pointer(U(node.contexts_at)), node.window, CONTEXT)
+    contexts[index].sent_spikes = count
+    outputs = client.outputs
+    counts = carray(pointer(client.counts_at), (node.window, outputs), np.int32)
+    leaders = carray(pointer(client.leaders_at), (node.window, 3), np.int64)
+    for k in range(U(outputs)):
+        counts[index, k] = 0
+    leaders[index, 0], leaders[index, 1], leaders[index, 2] = NO_LEADER, 0, 0
+    code = send_words(node, index, frame, client.words_at, count, time_ns)
+    return code or close_frame(node, index, frame, time_ns)
+
+
+@jit
+def start_pixels(node: Records, client: Records, image: U8) -> int:
+    """Encode a uint8 image and start its frame."""
+    begin = now_ns(node)
+    count = encode_image(
+        client.ranks_at, client.starts_at, client.live_at, client.rank_count,
+        image, client.words_at, client.width,
+    )  # fmt: skip
+    node.kernel_ns += now_ns(node) - begin
+    return start_frame(node, client, count)
+
+
+@jit
+def start_offered(node: Records, client: Records) -> int:
+    """Start frames of the offered images while the window has room."""
+    pixels = client.pixels
+    while (
+        client.image_next < client.image_count
+        and client.started - node.next_frame < node.window
+    ):
+        at = U(client.images_at) + U(client.image_next * pixels)
+        client.image_next += 1
+        code = start_pixels(node, client, carray(pointer(at), pixels, np.uint8))
+        if code:
+            return code
+    return r.MORE
+
+
+@jit
+def fill(handles: I64) -> int:
+    """Start frames of the offered images while the window has room."""
+    node = carray(pointer(U(handles[0])), 1, NODE)[0]
+    client = carray(pointer(U(handles[1])), 1, CLIENT)[0]
+    return start_offered(node, client)
+
+
+@jit
+def start_image(handles: I64, image: U8) -> int:
+    """Encode a uint8 image and start its frame."""
+    node = carray(pointer(U(handles[0])), 1, NODE)[0]
+    client = carray(pointer(U(handles[1])), 1, CLIENT)[0]
+    return start_pixels(node, client, image)
+
+
+@jit
+def start_words(handles: I64, addresses: U32) -> int:
+    """Start a frame from addresses in firing order."""
+    node = carray(pointer(U(handles[0])), 1, NODE)[0]
+    client = carray(pointer(U(handles[1])), 1, CLIENT)[0]
+    for j in range(U(addresses.size)):
+        word = U(addresses[j]) << U(1)
+        if client.width == 2:
+            write_word(client.words_at, j, 2, word)
+        else:
+            write_word(client.words_at, j, 4, word)
+    return start_frame(node, client, np.int64(addresses.size))

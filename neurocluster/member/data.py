@@ -1,0 +1,186 @@
+"""Own the data sockets of one member for one epoch: bind, connect, turn, count."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+import zmq
+
+from neurocluster.dtypes import Records
+from neurocluster.errors import RemoteLinkError, WireError
+from neurocluster.link.buffers import Handler, LinkBuffers
+from neurocluster.link.records import FAULTS
+from neurocluster.metrics.histogram import percentile
+from neurocluster.transport.base import Schedule
+from neurocluster.transport.pump import Pump
+from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
+from neurocluster.wire.control import Control, Kind, decode_control, encode_control
+from neurocluster.wire.packet import decode_packet, encode_packet
+
+LETTERS: Final = 8
+MALFORMED: Final = -100
+"""Fault of a message that is no packet."""
+COUNTED: Final = ("index", "spikes", "negative", "packets", "bytes")
+_log = logging.getLogger(__name__)
+
+
+class EngineLike(Protocol):
+    """What worker and client engines have in common."""
+
+    @property
+    def node(self) -> LinkBuffers:
+        """Return the links' buffers."""
+
+    handler: Handler
+
+    def receive(self, size: int) -> int:
+        """Handle the packet in the message buffer."""
+
+    def fault(self, code: int) -> RemoteLinkError:
+        """Translate a negative result."""
+
+
+class DataPath:
+    """Hold an inbox, an outlet a link, and the pump between them; `close` ends it.
+
+    Attributes:
+        endpoint: Where the inbox is bound.
+    """
+
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], engine: EngineLike,
+        settings: Mapping[str, Any], wake: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """Bind the inbox.
+
+        Args:
+            context: Owns the sockets.
+            engine: Of this epoch.
+            settings: Of PREPARE: folder, where, hwm.
+            wake: Called when the inbox or an outlet may have news; see
+                `ZmqInbox.watch`.
+        """
+        self._context, self._engine, self._wake = context, engine, wake
+        self._hwm = int(settings["hwm"])
+        where = str(settings["where"])
+        if where == "ipc":
+            path = Path(settings["folder"]) / secrets.token_hex(LETTERS)
+            where = f"ipc://{path}"
+        room = len(engine.node.message)
+        self._inbox = ZmqInbox(context, where, self._hwm, room)
+        self._inbox.watch(wake)
+        self.endpoint = self._inbox.endpoint
+        self._outlets: list[ZmqOutlet] = []
+        self.pump: Pump | None = None
+
+    def connect(
+        self, endpoints: Sequence[tuple[int, str]], hellos: Mapping[int, Control],
+        *, schedule: Schedule, always_receive: bool,
+    ) -> None:  # fmt: skip
+        """Connect every outgoing link; its HELLO goes first."""
+        where, node = dict(endpoints), self._engine.node
+        for link in node.outbound_specs:
+            end = ZmqOutlet(self._context, where[link.index], self._hwm, self._wake)
+            end.send(encode_control(hellos[link.index]))
+            self._outlets.append(end)
+        self.pump = Pump(
+            node, self._inbox, self._outlets, schedule=schedule,
+            always_receive=always_receive,
+        )  # fmt: skip
+
+    def read_hello(self) -> Control | None:
+        """Return the next HELLO that waits, or None; drop what strangers sent."""
+        buffer = self._engine.node.message
+        while (size := self._inbox.receive_into(buffer.data)) >= 0:
+            try:
+                message = decode_control(buffer[:size].tobytes())
+            except WireError as error:
+                _log.warning("dropped a stranger's message on a data link: %s", error)
+                continue
+            if message.kind is Kind.HELLO:
+                return message
+        return None
+
+    def look(self) -> None:
+        """Leave what arrived where it is; the inbox calls again when more comes."""
+        self._inbox.look()
+
+    def start(
+        self, on_fault: Callable[[RemoteLinkError], None],
+        after_turn: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """Process packets from now on."""
+        if self.pump is not None:
+            self.pump.start(
+                self._engine.handler, on_other=self._other, after_turn=after_turn,
+                on_fault=lambda code: on_fault(self._fault(code)),
+            )  # fmt: skip
+
+    def _fault(self, code: int) -> RemoteLinkError:
+        if code in FAULTS:
+            return self._engine.fault(code)
+        names = self._engine.node.inbound_names
+        return RemoteLinkError(names, "malformed packet", None, 0, 0)
+
+    def _other(self, data: bytes) -> int:
+        """Take a packet of wider integers; anything else is a member's fault."""
+        node = self._engine.node
+        try:
+            packet = encode_packet(decode_packet(data, len(node.message)))
+        except WireError as error:
+            _log.error("malformed packet of a member: %s", error)
+            return MALFORMED
+        node.message[: len(packet)] = np.frombuffer(packet, np.uint8)
+        return min(self._engine.receive(len(packet)), 0)
+
+    def counters(self) -> dict[str, Any]:
+        """Return what a BEAT carries of the links."""
+        node, pump = self._engine.node, self.pump
+        return {
+            "received": _spikes(node.inbound), "sent": _spikes(node.outbound),
+            "blocked": pump.blocked if pump is not None else False,
+            "open_frames": int(node.record["open_frames"][0]),
+        }  # fmt: skip
+
+    def link_rows(self) -> dict[str, list[list[int]]]:
+        """Return the rows of the link tables: inbound and outbound."""
+        node, pump = self._engine.node, self.pump
+        inbound = []
+        for k, row in enumerate(node.inbound):
+            values = [int(row[name]) for name in (*COUNTED, "transit_max")]
+            for histogram in (node.transit[k], node.wire[k]):
+                values += [percentile(histogram, p) or 0 for p in (50, 99)]
+            inbound.append([*values, int(node.wire[k].sum())])
+        outbound = []
+        for k, row in enumerate(node.outbound):
+            blocked = pump.blocked_total(k) if pump is not None else 0
+            outbound.append([*(int(row[name]) for name in COUNTED), blocked])
+        return {"inbound": inbound, "outbound": outbound}
+
+    def totals(self) -> dict[str, int]:
+        """Return what the worker table has of this epoch."""
+        record = self._engine.node.record
+        names = {
+            "frames": "handled_frames", "kernel_ns": "kernel_ns",
+            "contexts_peak": "contexts_peak",
+        }  # fmt: skip
+        values = {name: int(record[field][0]) for name, field in names.items()}
+        return values | {"turns": self.pump.turns if self.pump is not None else 0}
+
+    def close(self) -> None:
+        """Close all sockets; may be called twice."""
+        if self.pump is not None:
+            self.pump.close()
+        self._inbox.close()
+        for outlet in self._outlets:
+            outlet.close()
+
+
+def _spikes(links: Records) -> bytes:
+    """Return pairs of link number and spikes, little-endian uint64."""
+    return np.stack([links["index"], links["spikes"]], -1).astype("<u8").tobytes()
