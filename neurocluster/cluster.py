@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 from neurocluster.client.results import Result
 from neurocluster.client.session import Session
 from neurocluster.config import RunConfig
+from neurocluster.controller.reasons import exit_cause
 from neurocluster.errors import ClusterError, StartTimeout, WorkerLost
 from neurocluster.launch.base import Exit
 from neurocluster.launch.local import LocalLauncher
@@ -137,7 +138,7 @@ class LocalCluster:
         if not session.roster:
             session.lost(WorkerLost(_lost_early(done)))
         elif done.slot == "controller":
-            session.controller_exited(_cause(done))
+            session.controller_exited(exit_cause(done.code))
 
     @property
     def roster(self) -> tuple[Mapping[str, Any], ...]:
@@ -187,10 +188,4 @@ def _lost_early(done: Exit) -> str:
     who = f"partition {done.slot} (worker pid {done.pid})"
     if done.slot == "controller":
         who = f"the controller (pid {done.pid})"
-    return f"{who} {_cause(done)}; no frame was finished"
-
-
-def _cause(done: Exit) -> str:
-    from neurocluster.controller.run import exit_cause
-
-    return exit_cause(done.code)
+    return f"{who} {exit_cause(done.code)}; no frame was finished"

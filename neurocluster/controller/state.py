@@ -10,10 +10,25 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, assert_never
 
+from neurocluster.controller.events import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    Action,
+    Event,
+    Exited,
+    Finish,
+    Log,
+    Received,
+    Send,
+    StopAsked,
+    Tick,
+)
+from neurocluster.controller.roster import Member
+from neurocluster.dtypes import CLIENT
 from neurocluster.wire.control import Control, Kind
 
 SILENCE_NS: Final = 1_000_000_000
@@ -26,8 +41,6 @@ REPORT_NS: Final = 500_000_000
 DRAIN_NS: Final = 5_000_000_000
 STOP_NS: Final = 2_000_000_000
 LEASE_MS: Final = 800
-CLIENT: Final = "client"
-EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
 
 class Phase(Enum):
@@ -39,62 +52,6 @@ class Phase(Enum):
     STOPPING = "stopping"
     FAILED = "failed"
     ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message of a peer arrived."""
-
-    peer: bytes
-    message: Control
-
-
-@dataclass(frozen=True, slots=True)
-class Exited:
-    """The launcher saw a process end; ``clean`` is exit status 0."""
-
-    pid: int
-    cause: str
-    clean: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time passed."""
-
-
-@dataclass(frozen=True, slots=True)
-class StopAsked:
-    """Somebody asked this controller to end."""
-
-
-Event = Received | Exited | Tick | StopAsked
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a message to a peer."""
-
-    peer: bytes
-    message: Control
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """Write a line of the log."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """End the process."""
-
-    code: int
-    text: str
-
-
-Action = Send | Log | Finish
 
 
 class Preparer(Protocol):
@@ -110,34 +67,6 @@ class Preparer(Protocol):
 
     def prepare(self, node: str) -> dict[str, Any]:
         """Return the body of PREPARE for a node."""
-
-
-@dataclass(slots=True)
-class Member:
-    """A registered worker or the client."""
-
-    peer: bytes
-    role: str
-    pid: int
-    host: str
-    slot: int | None
-    heard_ns: int
-    ready: bool = False
-    node: str = ""
-    endpoint: str = ""
-    linked: bool = False
-    report: Mapping[str, Any] | None = None
-    blocked: bool = False
-    sent: dict[int, int] = field(default_factory=dict)
-    received: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Return the words that errors use."""
-        if self.role == CLIENT:
-            return f"client (pid {self.pid} on {self.host})"
-        what = f"partition {self.node}" if self.node else "a worker"
-        return f"{what} (worker pid {self.pid} on {self.host})"
 
 
 class Controller:
@@ -193,14 +122,17 @@ class Controller:
         self._last_ns = now_ns
         if self.phase is Phase.ENDED:
             return []
-        if isinstance(event, Received):
-            self._received(event, now_ns)
-        elif isinstance(event, Exited):
-            self._exited(event, now_ns)
-        elif isinstance(event, StopAsked):
-            self._stop_asked(now_ns)
-        else:
-            self._tick(now_ns)
+        match event:
+            case Received():
+                self._received(event, now_ns)
+            case Exited():
+                self._exited(event, now_ns)
+            case StopAsked():
+                self._stop_asked(now_ns)
+            case Tick():
+                self._tick(now_ns)
+            case _:
+                assert_never(event)
         return self._out
 
     def _send(self, member: Member, kind: Kind, **body: Any) -> None:
