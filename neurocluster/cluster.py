@@ -21,7 +21,8 @@ from neurocluster.launch.local import LocalLauncher
 from neurocluster.launch.spawn import Template, spawn_template
 from neurocluster.model.graph import Graph
 from neurocluster.model.load import load_network
-from neurocluster.model.partition import make_plan, parse_splits
+from neurocluster.model.partition import make_plan
+from neurocluster.model.split import parse_splits
 
 CONNECT_S: Final = 10.0
 POLL_S: Final = 0.005

@@ -18,7 +18,9 @@ from neurocluster.kernels.tables import compile_layer
 from neurocluster.model.convert import FixedNetwork, convert
 from neurocluster.model.load import load_network
 from neurocluster.model.memory import link_bytes, partition_bytes
-from neurocluster.model.partition import Plan, make_plan, parse_splits, partition_spec
+from neurocluster.model.partition import Plan, make_plan
+from neurocluster.model.spec import partition_spec
+from neurocluster.model.split import parse_splits
 from neurocluster.results.report import WIDTH
 
 SAMPLE: Final = 20

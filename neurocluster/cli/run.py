@@ -31,7 +31,8 @@ from neurocluster.launch.warm import warm_engines, warm_layers
 from neurocluster.model.convert import FixedNetwork, convert
 from neurocluster.model.graph import Graph
 from neurocluster.model.load import load_network
-from neurocluster.model.partition import make_plan, parse_splits
+from neurocluster.model.partition import make_plan
+from neurocluster.model.split import parse_splits
 from neurocluster.results.folder import RunFolder, make_folder
 from neurocluster.results.report import WIDTH, print_report
 from neurocluster.results.summary import dense_accuracies, summarise, timer_error_ns

@@ -24,7 +24,7 @@ from neurocluster.kernels.plain import (
 )
 from neurocluster.kernels.records import LAYER, STATE
 from neurocluster.kernels.vector import FAR, NEVER
-from neurocluster.model.partition import PartitionSpec
+from neurocluster.model.spec import PartitionSpec
 
 MOST_VECTORS: Final = 64
 """Vectors of one row that the fast kernel unrolls; wider rows are cut or refused."""

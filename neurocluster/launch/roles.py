@@ -17,7 +17,8 @@ from neurocluster.errors import NeuroclusterError
 from neurocluster.launch.warm import warm_engines
 from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
-from neurocluster.model.partition import make_plan, parse_splits
+from neurocluster.model.partition import make_plan
+from neurocluster.model.split import parse_splits
 from neurocluster.worker.run import run_worker
 
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"

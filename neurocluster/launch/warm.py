@@ -13,7 +13,8 @@ from neurocluster.kernels.tables import compile_layer
 from neurocluster.link.buffers import LinkBuffers, LinkSpec
 from neurocluster.model.convert import FixedNetwork, convert
 from neurocluster.model.graph import Dense, Graph, Input, Shape
-from neurocluster.model.partition import Plan, make_plan, partition_spec
+from neurocluster.model.partition import Plan, make_plan
+from neurocluster.model.spec import partition_spec
 from neurocluster.worker.engine import Engine
 
 
