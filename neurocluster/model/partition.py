@@ -112,34 +112,33 @@ def _check_reach(plan: Plan) -> None:
 
 
 def _links(graph: Graph, partitions: list[Partition]) -> Iterator[Link]:
-    stages = graph.stages
-    count = 0
-
-    def link(source: str, to: str, first: int, last: int, size: int) -> Link:
-        nonlocal count
+    """Yield every link: into each stage in turn, then back to the client."""
+    for index, (source, to, (first, last), size) in enumerate(
+        _paths(graph, partitions)
+    ):
         width = 2 if size <= SHORT_ADDRESSES else 4
-        count += 1
-        return Link(count - 1, source, to, first, last, size, width)
+        yield Link(index, source, to, first, last, size, width)
 
-    for stage in stages:
-        sources = [(CLIENT, (0, stage.input_shape.size))]
-        if stage.index:
-            before = [p for p in partitions if p.stage == stage.index - 1]
-            sources = [
-                (p.name, offered(stages[p.stage], p.output_rows)) for p in before
-            ]
+
+def _paths(
+    graph: Graph, partitions: list[Partition]
+) -> Iterator[tuple[str, str, Pair, int]]:
+    """Yield source, destination, addresses and size of the source's layer."""
+    sources = [(CLIENT, (0, graph.stages[0].input_shape.size))]
+    for stage in graph.stages:
+        size = stage.input_shape.size
+        targets = [p for p in partitions if p.stage == stage.index]
         for source, sent in sources:
-            for target in (p for p in partitions if p.stage == stage.index):
+            for target in targets:
                 read = needed(stage, target.rows)
                 if max(sent[0], read[0]) < min(sent[1], read[1]):
-                    size = stage.input_shape.size
-                    yield link(source, target.name, *read, size)
-    last = stages[-1]
-    for source_ in (p for p in partitions if p.stage == last.index):
+                    yield source, target.name, read, size
+        sources = [(p.name, offered(stage, p.output_rows)) for p in targets]
+    output = graph.stages[-1].output_shape
+    for part in (p for p in partitions if p.stage == len(graph.stages) - 1):
         # Neurons of an output partition lie between these addresses; an output
         # layer cut by channels of a plane interleaves and carries the whole layer.
-        size = last.output_shape.size
-        ends = offered(last, source_.output_rows)
-        if last.output_shape.height * last.output_shape.width == 1:
-            ends = source_.channels
-        yield link(source_.name, CLIENT, *ends, size)
+        ends = offered(graph.stages[-1], part.output_rows)
+        if output.height * output.width == 1:
+            ends = part.channels
+        yield part.name, CLIENT, ends, output.size
