@@ -6,7 +6,8 @@ with ReLU, and no pooling or 2 x 2 pooling over an even plane.
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -28,6 +29,43 @@ MOST_VECTORS: Final = 64
 """Vectors of one row that the fast kernel unrolls; wider rows are cut or refused."""
 
 
+class Block(NamedTuple):
+    """The cells that one spike touches, as vectors.
+
+    Attributes:
+        padded: Channels of a cell's row, filled up to whole vectors.
+        lanes: Cells of a vector.
+        vectors: Vectors of a row.
+        rows: Rows.
+    """
+
+    padded: int
+    lanes: int
+    vectors: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """All cells that some spike's block touches.
+
+    Cell (0, 0) is the first cell of the block of input (top, 0).
+
+    Attributes:
+        top: First row of the input that is read.
+        bottom: Row behind the last.
+        y: (rows,) int64, row of neurons that a row of cells stands for.
+        x: (columns,) int64, column likewise.
+        owned: (rows, columns, padded) bool, cells of the partition's neurons.
+    """
+
+    top: int
+    bottom: int
+    y: I64
+    x: I64
+    owned: Bool
+
+
 def is_fast(spec: PartitionSpec) -> bool:
     """Tell whether the fast kernel can run this partition."""
     if (spec.quantizer, spec.fire) != ("hysteresis", "once"):
@@ -40,116 +78,118 @@ def is_fast(spec: PartitionSpec) -> bool:
         or spec.neuron_shape.width % 2
     ):
         return False
-    return _vectors(spec)[2] <= MOST_VECTORS
+    return _block(spec).vectors <= MOST_VECTORS
 
 
-def _vectors(spec: PartitionSpec) -> tuple[int, int, int, int]:
-    """Return padded channels, lanes, vectors of a row and rows of a block."""
+def event_layer(spec: PartitionSpec, width: int, out: int) -> CompiledLayer:
+    """Build the tables of a partition that `is_fast` accepts."""
+    block, grid = _block(spec), _grid(spec)
+    initial = _initial(spec, grid)
+    offsets, weight_offsets = _input_tables(spec, block, grid)
+    arrays = (
+        aligned(initial),
+        aligned(_weights(spec, block)),
+        aligned(offsets),
+        aligned(weight_offsets),
+        aligned(touched(spec)),
+        aligned(_cell_table(spec, block, grid)),
+        aligned(np.zeros(2 * (block.rows * block.vectors + 2), np.uint64)),
+    )
+    stride = block.lanes * block.vectors
+    if spec.kind == "conv2d":
+        stride = len(grid.x) * block.padded
+    record = layer_record(
+        initial_at=arrays[0], weights_at=arrays[1], offsets_at=arrays[2],
+        weight_offsets_at=arrays[3], synops_at=arrays[4], cells_at=arrays[5],
+        list_at=arrays[6], stride=stride, state_cells=initial.size,
+    )  # fmt: skip
+    kernel = event_kernel(
+        block.rows, block.lanes, block.vectors, int(spec.relu), int(bool(spec.pools)),
+        width, out,
+    )  # fmt: skip
+    return CompiledLayer(
+        record, arrays, kernel, event_reset(), None, True, initial.size, 0,
+        np.flatnonzero(grid.owned), not spec.relu, int(touched(spec).max(initial=0)), 1,
+    )  # fmt: skip
+
+
+def _block(spec: PartitionSpec) -> Block:
     channels = spec.channels[1] - spec.channels[0]
     if spec.kind == "dense":
         padded = -(-channels // 16) * 16
         if padded > 16 * MOST_VECTORS:
             padded = -(-channels // (16 * MOST_VECTORS)) * 16 * MOST_VECTORS
         vectors = min(padded // 16, MOST_VECTORS)
-        return padded, 16, vectors, padded // 16 // vectors
+        return Block(padded, 16, vectors, padded // 16 // vectors)
     padded = -(-channels // 8) * 8
     lanes = 16 if padded % 16 == 0 else 8
-    return padded, lanes, spec.kernel[1] * padded // lanes, spec.kernel[0]
+    return Block(padded, lanes, spec.kernel[1] * padded // lanes, spec.kernel[0])
 
 
-def kernel_keys(spec: PartitionSpec, width: int, out: int) -> tuple[int, ...]:
-    """Return what the kernels of a partition are specialised on."""
-    if not is_fast(spec):
-        return (width, out)
-    _, lanes, vectors, rows = _vectors(spec)
-    return (rows, lanes, vectors, int(spec.relu), int(bool(spec.pools)), width, out)
-
-
-def event_layer(spec: PartitionSpec, width: int, out: int) -> CompiledLayer:
-    """Build the tables of a partition that `is_fast` accepts."""
-    padded, lanes, vectors, rows = _vectors(spec)
+def _grid(spec: PartitionSpec) -> Grid:
     kh, kw, _, _, ph, pw = conv_shape(spec)
-    height, columns, depth = input_plane(spec)
-    weight = conv_weights(spec)
-    real = spec.channels[1] - spec.channels[0]
-    channel_last = np.zeros((depth, kh, kw, padded), np.int32)
-    channel_last[..., :real] = weight.transpose(1, 2, 3, 0)[:, ::-1, ::-1]
-    # Grid of all cells that some spike's block touches; cell (0, 0) is the first
-    # cell of the block of input (top, 0).
+    height, columns, _ = input_plane(spec)
     top = max(0, spec.rows[0] - ph)
     bottom = min(height, spec.rows[1] - 1 - ph + kh)
-    grid_rows, grid_columns = bottom - top + kh - 1, columns + kw - 1
-    y = np.arange(grid_rows) + top + ph - kh + 1
-    x = np.arange(grid_columns) + pw - kw + 1
+    y = np.arange(bottom - top + kh - 1) + top + ph - kh + 1
+    x = np.arange(columns + kw - 1) + pw - kw + 1
     owned = (
         ((y >= spec.rows[0]) & (y < spec.rows[1]))[:, None, None]
         & ((x >= 0) & (x < spec.neuron_shape.width))[None, :, None]
-        & (np.arange(padded) < real)
+        & (np.arange(_block(spec).padded) < spec.channels[1] - spec.channels[0])
     )
-    initial = np.where(owned, _spread(spec.initial, padded), NEVER)
+    return Grid(top, bottom, y, x, owned)
+
+
+def _initial(spec: PartitionSpec, grid: Grid) -> I32:
+    """Return every cell's start; cells that nobody owns can never fire."""
+    start = np.zeros(grid.owned.shape[-1], np.int64)
+    start[: len(spec.initial)] = spec.initial
     if not spec.relu:
-        initial = np.where(owned, _spread(spec.initial, padded) + FAR, FAR)
+        return np.where(grid.owned, start + FAR, FAR).astype(np.int32)
+    return np.where(grid.owned, start, NEVER).astype(np.int32)
+
+
+def _weights(spec: PartitionSpec, block: Block) -> I32:
+    """Return (inputs, kernel rows, kernel columns, padded), the kernel turned over."""
+    weight = conv_weights(spec)
+    outputs, inputs, kh, kw = weight.shape
+    made = np.zeros((inputs, kh, kw, block.padded), np.int32)
+    made[..., :outputs] = weight.transpose(1, 2, 3, 0)[:, ::-1, ::-1]
+    return made
+
+
+def _input_tables(spec: PartitionSpec, block: Block, grid: Grid) -> tuple[I32, I32]:
+    """Return, by input address, the first cell of its block and its weights."""
+    kh, kw = conv_shape(spec)[:2]
+    height, columns, depth = input_plane(spec)
     address = np.arange(height * columns * depth)
-    row = address // (columns * depth)
-    offsets = ((row - top) * grid_columns + address // depth % columns) * padded
-    offsets[(row < top) | (row >= bottom)] = 0
-    cells = _cell_table(spec, y, x, padded, lanes, owned)
-    arrays = (
-        aligned(initial.astype(np.int32)),
-        aligned(channel_last),
-        aligned(offsets.astype(np.int32)),
-        aligned((address % depth * kh * kw * padded).astype(np.int32)),
-        aligned(touched(spec)),
-        aligned(cells.astype(np.int32)),
-        aligned(np.zeros(2 * (rows * vectors + 2), np.uint64)),
-    )
-    stride = grid_columns * padded if spec.kind == "conv2d" else lanes * vectors
-    record = layer_record(
-        initial_at=arrays[0], weights_at=arrays[1], offsets_at=arrays[2],
-        weight_offsets_at=arrays[3], synops_at=arrays[4], cells_at=arrays[5],
-        list_at=arrays[6], stride=stride, state_cells=initial.size,
-    )  # fmt: skip
-    kernel = event_kernel(*kernel_keys(spec, width, out))
-    return CompiledLayer(
-        record, arrays, kernel, event_reset(), None, True, initial.size, 0,
-        np.flatnonzero(owned), not spec.relu, int(touched(spec).max(initial=0)), 1,
-    )  # fmt: skip
+    row, column = address // (columns * depth), address // depth % columns
+    offsets = ((row - grid.top) * len(grid.x) + column) * block.padded
+    offsets[(row < grid.top) | (row >= grid.bottom)] = 0
+    weights = address % depth * kh * kw * block.padded
+    return offsets.astype(np.int32), weights.astype(np.int32)
 
 
-def _spread(initial: I32, padded: int) -> I64:
-    values = np.zeros(padded, np.int64)
-    values[: len(initial)] = initial
-    return values
-
-
-def _cell_table(
-    spec: PartitionSpec, y: I64, x: I64, padded: int, lanes: int, owned: Bool
-) -> I64:
+def _cell_table(spec: PartitionSpec, block: Block, grid: Grid) -> I32:
     """Return (vectors, 4): wire word of a vector's first lane, pooling partners."""
-    shape = spec.output_shape
+    shape, first_lanes = spec.output_shape, np.arange(0, block.padded, block.lanes)
     if spec.kind == "dense":
-        starts = np.arange(0, padded, lanes)
-        words = (spec.channels[0] + starts) * 2
-        return np.stack([words] + [np.zeros_like(words)] * 3, -1)
+        words = (spec.channels[0] + first_lanes) * 2
+        return np.stack([words] + [np.zeros_like(words)] * 3, -1).astype(np.int32)
     rows, columns, lane = np.meshgrid(
-        np.arange(len(y)), np.arange(len(x)), np.arange(0, padded, lanes), indexing="ij"
+        np.arange(len(grid.y)), np.arange(len(grid.x)), first_lanes, indexing="ij"
     )
-    real_y, real_x = y[rows], x[columns]
+    y, x = grid.y[rows], grid.x[columns]
     factor = 2 if spec.pools else 1
-    unit = real_y // factor * shape.width + real_x // factor
+    unit = y // factor * shape.width + x // factor
     words = (unit * shape.channels + spec.channels[0] + lane) * 2
 
     def cell(partner_y: I64, partner_x: I64) -> I64:
-        return ((partner_y - y[0]) * len(x) + partner_x - x[0]) * padded + lane
+        row, column = partner_y - grid.y[0], partner_x - grid.x[0]
+        return (row * len(grid.x) + column) * block.padded + lane
 
-    table = np.stack(
-        [
-            words,
-            cell(real_y, real_x ^ 1),
-            cell(real_y ^ 1, real_x),
-            cell(real_y ^ 1, real_x ^ 1),
-        ],
-        -1,
-    ).reshape(-1, 4)
-    table[~owned.reshape(len(table), lanes).any(1)] = 0
-    return table
+    partners = cell(y, x ^ 1), cell(y ^ 1, x), cell(y ^ 1, x ^ 1)
+    table = np.stack([words, *partners], -1).reshape(-1, 4)
+    table[~grid.owned.reshape(len(table), block.lanes).any(1)] = 0
+    return table.astype(np.int32)

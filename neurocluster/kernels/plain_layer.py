@@ -43,12 +43,9 @@ def plain_layer(spec: PartitionSpec, width: int, out: int) -> CompiledLayer:
         aligned(stages),
         aligned(np.zeros((2, queue, 3), np.int64)),
     )
-    out_row = 0
-    if spec.kind == "conv2d":
-        out_row = spec.output_rows[0]
-    flat = (
-        spec.output_shape.size if spec.kind == "dense" else spec.output_shape.channels
-    )
+    out_row, out_channels = spec.output_rows[0], spec.output_shape.channels
+    if spec.kind == "dense":
+        out_row, out_channels = 0, spec.output_shape.size
     record = layer_record(
         initial_at=arrays[0], weights_at=arrays[1], pools_at=arrays[2],
         queue_at=arrays[3], queue_size=queue, state_cells=cells, rows=rows,
@@ -58,7 +55,7 @@ def plain_layer(spec: PartitionSpec, width: int, out: int) -> CompiledLayer:
         padding_columns=pw, relu=int(spec.relu),
         quantizer=QUANTIZERS[spec.quantizer], settle=int(spec.fire == "settle"),
         pool_stages=len(spec.pools), pool_cells=pool_cells, address_row=out_row,
-        address_columns=spec.output_shape.width, address_channels=flat,
+        address_columns=spec.output_shape.width, address_channels=out_channels,
         address_channel=spec.channels[0],
     )  # fmt: skip
     settle = spec.fire == "settle"
