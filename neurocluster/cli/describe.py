@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from neurocluster.cli.run import check_images
+from neurocluster.cli.frames import check_images
 from neurocluster.config import RunConfig
 from neurocluster.data.idx import load_dataset
 from neurocluster.kernels.chain import Chain

@@ -14,13 +14,10 @@ from typing import Any
 import uvloop
 from rich.console import Console
 
-from neurocluster.cli.run import (
-    Outcome,
-    choose_frames,
-    finish,
-    stream_frames,
-    terminal,
-)
+from neurocluster.cli.finish import finish
+from neurocluster.cli.frames import choose_frames
+from neurocluster.cli.streaming import Outcome, stream_frames
+from neurocluster.cli.terminal import terminal
 from neurocluster.client.session import Session
 from neurocluster.config import RunConfig
 from neurocluster.controller.run import ControllerOptions, run_controller
