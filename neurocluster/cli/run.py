@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import time
 from typing import Any
 
 import uvloop
@@ -12,15 +10,14 @@ from rich.console import Console
 
 from neurocluster.cli.finish import finish
 from neurocluster.cli.frames import check_images, choose_frames
-from neurocluster.cli.streaming import Outcome, stream_frames
+from neurocluster.cli.progress import warm_with_progress
+from neurocluster.cli.streaming import Outcome, interruptible, stream_frames
 from neurocluster.cli.terminal import terminal
 from neurocluster.cluster import LocalCluster
 from neurocluster.config import RunConfig
 from neurocluster.data.idx import Dataset
-from neurocluster.errors import ClusterError
 from neurocluster.launch.spawn import Template
-from neurocluster.launch.warm import warm_engines, warm_layers
-from neurocluster.model.convert import FixedNetwork, convert
+from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan
 from neurocluster.model.split import parse_splits
@@ -32,23 +29,9 @@ def warm_command(config: RunConfig, *, quiet: bool) -> int:
     console = terminal(quiet=quiet)
     graph = load_network(config.network)
     fixed = convert(graph, config.threshold or None, config.offset)
-    warm_with_progress(config, fixed, console)
+    plan = make_plan(graph, parse_splits(config.split))
+    warm_with_progress(config, fixed, plan, console)
     return 0
-
-
-def warm_with_progress(
-    config: RunConfig, fixed: FixedNetwork, console: Console
-) -> None:
-    """Compile or load kernels; say so when it takes a while."""
-    plan = make_plan(fixed.graph, parse_splits(config.split))
-    begin, told = time.monotonic(), False
-    with console.status("loading kernels") as status:
-        warm_engines()
-        for name in warm_layers(fixed, plan, config.quantizer, config.fire):
-            if time.monotonic() - begin > 1 and not told:
-                told = True
-                console.print("Compiling kernels; this happens once.")
-            status.update(f"compiling kernels: {name} done")
 
 
 def run_command(
@@ -60,9 +43,9 @@ def run_command(
     graph = load_network(config.network)
     check_images(data, graph)
     fixed = convert(graph, config.threshold or None, config.offset)
-    make_plan(graph, parse_splits(config.split))
+    plan = make_plan(graph, parse_splits(config.split))
     folder = make_folder(config.out, config.name)
-    warm_with_progress(config, fixed, console)
+    warm_with_progress(config, fixed, plan, console)
     folder.write_text("config.toml", config.to_toml())
     cluster = LocalCluster(config, logs=folder.logs, template=template)
     outcome = uvloop.run(_run(cluster, folder, data, frames, console))
@@ -77,28 +60,11 @@ async def _run(
     console: Console,
 ) -> Outcome:
     outcome = Outcome(None, int(frames[0]))
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-
-    def interrupt() -> None:
-        if outcome.interrupted and task is not None:
-            task.cancel()
-        outcome.interruption.set()
-        if outcome.session is not None:
-            outcome.session.stop()
-        elif task is not None:
-            task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt)
     try:
-        await cluster.open()
-        outcome.session = cluster.session
-        await stream_frames(outcome, folder, data, frames, console)
-    except ClusterError as error:
-        outcome.error = outcome.error or error
-    except asyncio.CancelledError:
-        outcome.interruption.set()
+        with interruptible(outcome):
+            await cluster.open()
+            outcome.session = cluster.session
+            await stream_frames(outcome, folder, data, frames, console)
     finally:
         await asyncio.shield(cluster.close())
     return outcome

@@ -1,26 +1,23 @@
-"""Stream frames through a session, show how it goes, keep what came."""
+"""Stream frames through a session and keep what came, also when it is interrupted."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import time
-from pathlib import Path
+import contextlib
+import signal
+from collections.abc import Iterator
 from typing import Any, Final
 
-import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from neurocluster.cli.progress import FrameProgress
 from neurocluster.client.results import Chunk
 from neurocluster.client.session import Session
-from neurocluster.coding.readout import class_by_count
 from neurocluster.data.idx import Dataset
-from neurocluster.dtypes import U8
+from neurocluster.dtypes import CLIENT, U8
 from neurocluster.errors import ClusterError
 from neurocluster.results.folder import RunFolder
 
-REFRESH_S: Final = 0.25
 DRAIN_S: Final = 3.0
 """How long frames in flight may take after an interruption."""
 
@@ -41,6 +38,33 @@ class Outcome:
         return self.interruption.is_set()
 
 
+@contextlib.contextmanager
+def interruptible(outcome: Outcome) -> Iterator[None]:
+    """Let signals end what runs inside; keep its error or interruption.
+
+    At the first signal no more frames start; the second, or one before there is a
+    session, cancels.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def interrupt() -> None:
+        session = outcome.session
+        if task is not None and (outcome.interrupted or session is None):
+            task.cancel()
+        outcome.interruption.set()
+        if session is not None:
+            session.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    try:
+        yield
+    except ClusterError as error:
+        outcome.error = outcome.error or error
+    except asyncio.CancelledError:
+        outcome.interruption.set()
+
+
 async def stream_frames(
     outcome: Outcome, folder: RunFolder, data: Dataset, frames: Any, console: Console
 ) -> None:
@@ -52,45 +76,14 @@ async def stream_frames(
     _print_roster(session, console)
     flat: U8 = data.images.reshape(len(data), -1)[frames[0] : frames[-1] + 1]
     session.submit(flat)
-    labels = data.labels
-    right = done = 0
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, auto_refresh=False) as progress:
-        bar = progress.add_task("frames", total=len(flat), rate="")
-        begin = shown = time.monotonic()
-        told = False
+    labels = None if data.labels is None else data.labels[outcome.first :]
+    with FrameProgress(console, len(flat), labels) as progress:
         watch = asyncio.create_task(_bounded_drain(outcome))
         try:
             async for chunk in session.chunks():
                 outcome.chunks.append(chunk)
-                if not told:
-                    told = True
-                    seconds = seconds_since_start()
-                    progress.console.print(f"First result after {seconds:.2f} s.")
-                if console.quiet:
-                    continue
-                done += len(chunk.frames)
-                if labels is not None:
-                    classes = class_by_count(chunk.counts, chunk.potentials)
-                    right += int(
-                        (
-                            classes == labels[outcome.first + np.array(chunk.frames)]
-                        ).sum()
-                    )
-                if (now := time.monotonic()) - shown > REFRESH_S:
-                    shown = now
-                    text = f"{done / (now - begin):,.0f} frames/s"
-                    if labels is not None:
-                        text += f", {100 * right / done:.2f} % right"
-                    progress.update(bar, completed=done, rate=text)
-                    progress.refresh()
-            progress.update(bar, completed=done)
-            progress.refresh()
+                progress.add(chunk)
+            progress.finish()
         except ClusterError as error:
             outcome.error = error
         finally:
@@ -108,17 +101,10 @@ async def _bounded_drain(outcome: Outcome) -> None:
         outcome.session.give_up(f"{count} frames in flight did not finish")
 
 
-def seconds_since_start() -> float:
-    """Return how long this process has lived, from the kernel's record (10 ms)."""
-    fields = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2]
-    ticks = int(fields.split()[19])
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-
-
 def roster_of(session: Session) -> dict[str, Any]:
     """Return the contents of roster.json."""
-    clients = [dict(e) for e in session.roster if e["partition"] == "client"]
-    workers = [dict(e) for e in session.roster if e["partition"] != "client"]
+    clients = [dict(e) for e in session.roster if e["partition"] == CLIENT]
+    workers = [dict(e) for e in session.roster if e["partition"] != CLIENT]
     return {
         "workers": workers,
         "controller": dict(session.controller),
