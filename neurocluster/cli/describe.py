@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json as json_
-import sys
 from typing import Any, Final, Literal
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from neurocluster.cli.exits import EXIT_DONE
 from neurocluster.cli.frames import check_images
+from neurocluster.cli.terminal import paper
 from neurocluster.config import RunConfig
 from neurocluster.data.idx import load_dataset
 from neurocluster.kernels.chain import Chain
@@ -21,7 +22,6 @@ from neurocluster.model.memory import link_bytes, partition_bytes
 from neurocluster.model.partition import Plan, make_plan
 from neurocluster.model.spec import partition_spec
 from neurocluster.model.split import parse_splits
-from neurocluster.results.report import WIDTH
 
 SAMPLE: Final = 20
 """Frames that the prediction of traffic runs."""
@@ -37,10 +37,9 @@ def describe_command(config: RunConfig, *, json: bool) -> int:
     text = describe_plan(config, fixed, plan, data.images[:SAMPLE])
     if json:
         print(json_.dumps(text))
-        return 0
-    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    print_plan(console, text)
-    return 0
+        return EXIT_DONE
+    print_plan(paper(), text)
+    return EXIT_DONE
 
 
 def describe_plan(

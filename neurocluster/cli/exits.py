@@ -17,6 +17,7 @@ from neurocluster.errors import (
     PlatformError,
 )
 
+EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_INPUT: Final = 3

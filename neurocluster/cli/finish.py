@@ -5,78 +5,81 @@ from __future__ import annotations
 import contextlib
 import json as json_
 import sys
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 
-from neurocluster.cli.exits import EXIT_FAILED, EXIT_INTERRUPTED
+from neurocluster.cli.exits import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from neurocluster.cli.streaming import Outcome
+from neurocluster.cli.terminal import paper
 from neurocluster.client.results import FrameTable
-from neurocluster.client.session import table_of
-from neurocluster.config import RunConfig
+from neurocluster.client.session import Session, table_of
 from neurocluster.data.idx import Dataset
 from neurocluster.model.convert import FixedNetwork
 from neurocluster.results.folder import RunFolder
-from neurocluster.results.report import WIDTH, print_report
+from neurocluster.results.report import print_report
 from neurocluster.results.summary import dense_accuracies, summarise, timer_error_ns
-from neurocluster.results.tables import (
-    FRAME_COLUMNS,
-    LAYER_COLUMNS,
-    LINK_COLUMNS,
-    WORKER_COLUMNS,
-    frame_rows,
-    layer_rows,
-    link_rows,
-    worker_rows,
-    write_maps,
-)
+from neurocluster.results.tables import layer_rows, link_rows, worker_rows, write_tables
+
+NOT_COMPARED: Final = {
+    "accuracy_ann": None,
+    "accuracy_qann": {"floor": None, "round": None},
+}
 
 
 def finish(
-    outcome: Outcome, config: RunConfig, folder: RunFolder, data: Dataset,
-    fixed: FixedNetwork | None, console: Console, *, json: bool,
+    outcome: Outcome, folder: RunFolder, data: Dataset, fixed: FixedNetwork | None,
+    console: Console, *, json: bool,
 ) -> int:  # fmt: skip
-    """Write the run folder, print the report; return the exit code."""
-    session, error = outcome.session, outcome.error
-    summary: dict[str, Any] | None = None
+    """Write the run folder, print the report; return the exit code.
+
+    Args:
+        outcome: What the session left.
+        folder: Of the run.
+        data: What was streamed.
+        fixed: The network for comparison with the dense one, or None.
+        console: For what is no result.
+        json: Print the summary as JSON in place of the report.
+    """
+    session = outcome.session
     if session is not None and session.network:
         table = table_of(outcome.chunks, session, outcome.first)
-        network = session.network
-        links = link_rows(network, session.reports, timer_error_ns())
-        totals = session.stage_reports()
-        workers = worker_rows(network, session.reports, session.roster, totals)
-        dense: dict[str, Any] = {
-            "accuracy_ann": None,
-            "accuracy_qann": {"floor": None, "round": None},
-        }
-        if fixed is not None and error is None and len(table.frames):
+        dense: dict[str, Any] = NOT_COMPARED
+        if fixed is not None and outcome.error is None and len(table.frames):
             with console.status("comparing with the dense network"):
                 dense = dense_accuracies(fixed, data, table.frames[table.good])
-        summary = summarise(network, table, data, links, dense)
-        write_tables(
-            folder,
-            table,
-            data,
-            links,
-            workers,
-            layer_rows(network, totals, len(table.good)),
-        )
-        folder.write_json("summary.json", summary)
-        if json:
-            print(json_.dumps(summary))
-        elif not console.quiet:
-            out = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-            print_report(out, summary, links, workers)
+        _report(session, table, data, dense, folder, json=json, quiet=console.quiet)
     if not console.quiet:
         console.print(f"Results: {folder.path}", soft_wrap=True)
+    return _end(outcome, folder)
+
+
+def _report(
+    session: Session, table: FrameTable, data: Dataset, dense: dict[str, Any],
+    folder: RunFolder, *, json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    network, totals = session.network, session.stage_reports()
+    links = link_rows(network, session.reports, timer_error_ns())
+    workers = worker_rows(network, session.reports, session.roster, totals)
+    layers = layer_rows(network, totals, len(table.good))
+    summary = summarise(network, table, data, links, dense)
+    write_tables(folder, table, data.labels, links, workers, layers)
+    folder.write_json("summary.json", summary)
+    if json:
+        print(json_.dumps(summary))
+    elif not quiet:
+        print_report(paper(), summary, links, workers)
+
+
+def _end(outcome: Outcome, folder: RunFolder) -> int:
+    error = outcome.error
     if error is not None:
-        text = f"error: {error}{_log_end(str(error), folder)}"
-        print(text, file=sys.stderr)
+        print(f"error: {error}{_log_end(str(error), folder)}", file=sys.stderr)
         return EXIT_INTERRUPTED if outcome.interrupted else EXIT_FAILED
     if outcome.interrupted:
         print("interrupted; what finished is saved", file=sys.stderr)
         return EXIT_INTERRUPTED
-    return 0
+    return EXIT_DONE
 
 
 def _log_end(text: str, folder: RunFolder, lines: int = 5) -> str:
@@ -89,19 +92,3 @@ def _log_end(text: str, folder: RunFolder, lines: int = 5) -> str:
         if end:
             return f"\nend of {path}:\n  " + "\n  ".join(end)
     return ""
-
-
-def write_tables(
-    folder: RunFolder, table: FrameTable, data: Dataset, links: list[dict[str, Any]],
-    workers: list[dict[str, Any]], layers: list[dict[str, Any]],
-) -> None:  # fmt: skip
-    """Write every table of the run folder."""
-    outputs = [f"count_{k}" for k in range(table.counts.shape[1])]
-    folder.write_csv(
-        "frames.csv", (*FRAME_COLUMNS, *outputs), frame_rows(table, data.labels)
-    )
-    write_maps(folder, "links.csv", LINK_COLUMNS, links)
-    write_maps(folder, "workers.csv", WORKER_COLUMNS, workers)
-    write_maps(folder, "layers.csv", LAYER_COLUMNS, layers)
-    if table.errors:
-        folder.write_csv("errors.csv", ("frame", "error"), sorted(table.errors.items()))

@@ -8,6 +8,7 @@ from typing import Any
 import uvloop
 from rich.console import Console
 
+from neurocluster.cli.exits import EXIT_DONE
 from neurocluster.cli.finish import finish
 from neurocluster.cli.frames import check_images, choose_frames
 from neurocluster.cli.progress import warm_with_progress
@@ -31,7 +32,7 @@ def warm_command(config: RunConfig, *, quiet: bool) -> int:
     fixed = convert(graph, config.threshold or None, config.offset)
     plan = make_plan(graph, parse_splits(config.split))
     warm_with_progress(config, fixed, plan, console)
-    return 0
+    return EXIT_DONE
 
 
 def run_command(
@@ -49,7 +50,7 @@ def run_command(
     folder.write_text("config.toml", config.to_toml())
     cluster = LocalCluster(config, logs=folder.logs, template=template)
     outcome = uvloop.run(_run(cluster, folder, data, frames, console))
-    return finish(outcome, config, folder, data, fixed, console, json=json)
+    return finish(outcome, folder, data, fixed, console, json=json)
 
 
 async def _run(

@@ -14,3 +14,8 @@ def terminal(*, quiet: bool, json: bool = False) -> Console:
     plain = not sys.stderr.isatty()
     width = WIDTH if plain else None
     return Console(stderr=True, quiet=quiet or json, width=width, highlight=False)
+
+
+def paper() -> Console:
+    """Return a console for standard output, where results go."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
