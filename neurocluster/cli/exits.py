@@ -36,7 +36,7 @@ def guarded(action: Callable[[], int]) -> None:
             raise PlatformError(message)
         code = action()
     except NeuroclusterError as error:
-        typer.echo(f"error: {error}", err=True)
+        print_error(error)
         code = error_code(error)
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
@@ -53,3 +53,9 @@ def error_code(error: NeuroclusterError) -> int:
     if isinstance(error, ModelError | DataError):
         return EXIT_INPUT
     return EXIT_FAILED
+
+
+def print_error(error: NeuroclusterError) -> None:
+    """Print an error, and what was noted on it, to standard error."""
+    notes = getattr(error, "__notes__", ())
+    print("\n".join([f"error: {error}", *notes]), file=sys.stderr)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json as json_
 import sys
 from typing import Any, Final
 
 from rich.console import Console
 
-from neurocluster.cli.exits import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
+from neurocluster.cli.exits import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, print_error
 from neurocluster.cli.streaming import Outcome
 from neurocluster.cli.terminal import paper
 from neurocluster.client.results import FrameTable
@@ -51,7 +50,7 @@ def finish(
         _report(session, table, data, dense, folder, json=json, quiet=console.quiet)
     if not console.quiet:
         console.print(f"Results: {folder.path}", soft_wrap=True)
-    return _end(outcome, folder)
+    return _end(outcome)
 
 
 def _report(
@@ -71,24 +70,12 @@ def _report(
         print_report(paper(), summary, links, workers)
 
 
-def _end(outcome: Outcome, folder: RunFolder) -> int:
+def _end(outcome: Outcome) -> int:
     error = outcome.error
     if error is not None:
-        print(f"error: {error}{_log_end(str(error), folder)}", file=sys.stderr)
+        print_error(error)
         return EXIT_INTERRUPTED if outcome.interrupted else EXIT_FAILED
     if outcome.interrupted:
         print("interrupted; what finished is saved", file=sys.stderr)
         return EXIT_INTERRUPTED
     return EXIT_DONE
-
-
-def _log_end(text: str, folder: RunFolder, lines: int = 5) -> str:
-    """Return the end of the log of the partition that an error names."""
-    if not text.startswith("partition "):
-        return ""
-    path = folder.logs / f"{text.split()[1]}.log"
-    with contextlib.suppress(OSError):
-        end = path.read_text(errors="replace").strip().splitlines()[-lines:]
-        if end:
-            return f"\nend of {path}:\n  " + "\n  ".join(end)
-    return ""

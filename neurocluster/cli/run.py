@@ -68,4 +68,6 @@ async def _run(
             await stream_frames(outcome, folder, data, frames, console)
     finally:
         await asyncio.shield(cluster.close())
+    if outcome.error is not None:
+        cluster.quote_log(outcome.error)
     return outcome
