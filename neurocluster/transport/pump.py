@@ -19,8 +19,8 @@ from time import monotonic_ns
 from typing import Final
 
 from neurocluster.link.buffers import LinkBuffers
+from neurocluster.link.outbox import stamp
 from neurocluster.link.records import MORE, NODE, NOT_CANONICAL, OUTBOUND
-from neurocluster.link.sender import stamp
 from neurocluster.transport.base import Handler, Inbox, Outlet, Schedule
 
 BUDGET_PACKETS: Final = 64
