@@ -22,7 +22,8 @@ from neurocluster.controller.plan import ClusterPlan
 from neurocluster.controller.reasons import exit_cause
 from neurocluster.controller.state import Controller
 from neurocluster.errors import WireError
-from neurocluster.transport.zeromq import ControlSocket, new_context
+from neurocluster.transport.control import ControlSocket
+from neurocluster.transport.zeromq import new_context
 from neurocluster.version import VERSION
 from neurocluster.wire.control import CONTROL_LIMIT, decode_control, encode_control
 

@@ -20,13 +20,9 @@ from neurocluster.link.buffers import LinkBuffers, LinkSpec
 from neurocluster.link.records import FAULTS, MORE
 from neurocluster.member import state as s
 from neurocluster.metrics.histogram import percentile
+from neurocluster.transport.control import ControlSocket
 from neurocluster.transport.pump import Pump
-from neurocluster.transport.zeromq import (
-    ControlSocket,
-    ZmqInbox,
-    ZmqOutlet,
-    new_context,
-)
+from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet, new_context
 from neurocluster.wire.control import (
     PREPARE_LIMIT,
     Control,
