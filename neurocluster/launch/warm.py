@@ -8,6 +8,7 @@ import numpy as np
 
 from neurocluster.client.engine import Engine as ClientEngine
 from neurocluster.coding.delay import rank_table
+from neurocluster.controller.plan import row
 from neurocluster.dtypes import FirePolicy, Quantizer
 from neurocluster.kernels.tables import compile_layer
 from neurocluster.link.buffers import LinkBuffers, LinkSpec
@@ -40,9 +41,7 @@ def warm_engines() -> None:
         convert(graph), plan.partitions[0], quantizer="hysteresis", fire="once",
         window=2, max_spikes=4,
     )  # fmt: skip
-    links = [
-        LinkSpec(k.index, k.name, k.first, k.last, k.size, k.width) for k in plan.links
-    ]
+    links = [LinkSpec(*row(link)) for link in plan.links]
     worker = Engine(spec, links[:1], links[1:])
     client = ClientEngine(
         links[1:], links[:1], ranks=rank_table(graph.input), window=2, max_spikes=4

@@ -9,8 +9,7 @@ from typing import Final
 
 import zmq
 
-from neurocluster.errors import LocalLinkError
-from neurocluster.transport.zeromq import check_path, last_endpoint, prepare, watch
+from neurocluster.transport.zeromq import bind_to, last_endpoint, prepare, watch
 
 CONTROL_BUDGET: Final = 64
 CONTROL_HWM: Final = 10_000
@@ -50,15 +49,8 @@ class ControlSocket:
         self._path: Path | None = None
         if bind is not None:
             self._socket.set(zmq.ROUTER_MANDATORY, 1)
-            if bind.startswith("ipc://"):
-                self._path = Path(bind.removeprefix("ipc://"))
-                check_path(self._path)
-            try:
-                self._socket.bind(bind)
-            except zmq.ZMQError as error:
-                self._socket.close(0)
-                message = f"cannot bind the control endpoint {bind}: {error.strerror}"
-                raise LocalLinkError(message) from error
+            name = f"the control endpoint {bind}"
+            self._path = bind_to(self._socket, bind, name)
         elif connect is not None:
             self._socket.set(zmq.IDENTITY, identity)
             self._socket.connect(connect)

@@ -118,18 +118,9 @@ class ZmqInbox:
         """
         self._socket = context.socket(zmq.PULL)
         prepare(self._socket, hwm, limit)
-        self._path: Path | None = None
         if where.startswith("tcp://"):
             self._socket.set(zmq.RCVBUF, TCP_BUFFER_BYTES)
-        else:
-            self._path = Path(where.removeprefix("ipc://"))
-            check_path(self._path)
-        try:
-            self._socket.bind(where)
-        except zmq.ZMQError as error:
-            self._socket.close(0)
-            message = f"cannot bind {where}: {error.strerror}"
-            raise LocalLinkError(message) from error
+        self._path = bind_to(self._socket, where, where)
         self.endpoint: str = last_endpoint(self._socket)
         self.receive_into: Callable[[memoryview], int] = _receiver(self._socket)
         self._stop: Callable[[], None] = lambda: None
@@ -174,6 +165,32 @@ class ZmqOutlet:
             return
         self._stop()
         self._socket.close(0)
+
+
+def bind_to(socket: zmq.Socket[bytes], where: str, name: str) -> Path | None:
+    """Bind a socket, or close it; return the file that it made, if any.
+
+    Args:
+        socket: To bind.
+        where: ``ipc://PATH`` or ``tcp://HOST:PORT``.
+        name: What an error calls the endpoint.
+
+    Raises:
+        LocalLinkError: It cannot be bound.
+    """
+    path = Path(where.removeprefix("ipc://")) if where.startswith("ipc://") else None
+    try:
+        if path is not None:
+            check_path(path)
+        socket.bind(where)
+    except zmq.ZMQError as error:
+        socket.close(0)
+        message = f"cannot bind {name}: {error.strerror}"
+        raise LocalLinkError(message) from error
+    except LocalLinkError:
+        socket.close(0)
+        raise
+    return path
 
 
 def last_endpoint(socket: zmq.Socket[bytes]) -> str:
