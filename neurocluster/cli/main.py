@@ -17,6 +17,7 @@ from neurocluster.cli.options import (
     Frames,
     Hwm,
     Json,
+    Level,
     MaxSpikes,
     Name,
     Network,
@@ -68,7 +69,7 @@ def run(
     window: Window = None, max_spikes: MaxSpikes = None, hwm: Hwm = None,
     out: Out = None, name: Name = None, deadline_s: Deadline = None,
     config: Config = None, json: Json = False, quiet: Quiet = False,
-    log: Annotated[str, typer.Option("--log-level")] = "warning",
+    log: Level = "warning",
 ) -> None:  # fmt: skip
     """Run a network on this machine: controller, workers and client as processes.
 
@@ -104,7 +105,7 @@ def controller(
     bind: Annotated[
         str | None, typer.Option(help="Control endpoint, local.")
     ] = None,
-    log: Annotated[str, typer.Option("--log-level")] = "info",
+    log: Level = "info",
 ) -> None:  # fmt: skip
     """Start a controller; it serves one client, then ends with its workers.
 
@@ -125,7 +126,7 @@ def controller(
 def worker(
     connect: Connect,
     slot: Annotated[int | None, typer.Option(help="Partition wished for.")] = None,
-    log: Annotated[str, typer.Option("--log-level")] = "info",
+    log: Level = "info",
 ) -> None:
     """Start one worker; the controller gives it a partition.
 
@@ -145,7 +146,7 @@ def worker(
 def stream(
     connect: Connect, data: Data = None, frames: Frames = None, start: Start = None,
     out: Out = None, name: Name = None, json: Json = False, quiet: Quiet = False,
-    log: Annotated[str, typer.Option("--log-level")] = "warning",
+    log: Level = "warning",
 ) -> None:  # fmt: skip
     """Stream frames through a cluster that was started by hand; write the results.
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from neurocluster.errors import ConfigError
+
+if TYPE_CHECKING:
+    from neurocluster.config import RunConfig
 
 Network = Annotated[
     str | None, typer.Option(help="Network file (.npz); default the reference network.")
@@ -55,7 +59,9 @@ Config = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-Level = Annotated[str, typer.Option(help="debug, info, warning or error.")]
+Level = Annotated[
+    str, typer.Option("--log-level", help="debug, info, warning or error.")
+]
 Connect = Annotated[
     str,
     typer.Option(
@@ -65,14 +71,12 @@ Connect = Annotated[
 ]
 
 
-def configured(config: Path | None, given: dict[str, Any]) -> Any:
+def configured(config: Path | None, given: dict[str, Any]) -> RunConfig:
     """Return the settings of a config file with the options given on top."""
     from neurocluster.config import RunConfig, load_config
 
     base = load_config(config) if config is not None else RunConfig()
-    known = base.cluster_options().keys() | {
-        "data", "frames", "start", "out", "name", "deadline_s",
-    }  # fmt: skip
+    known = {field.name for field in dataclasses.fields(base)}
     chosen = {k: v for k, v in given.items() if k in known and v is not None}
     return base.replace(**chosen)
 
