@@ -19,7 +19,7 @@ from neurocluster.kernels.tables import compile_layer
 from neurocluster.model.convert import FixedNetwork, convert
 from neurocluster.model.load import load_network
 from neurocluster.model.memory import link_bytes, partition_bytes
-from neurocluster.model.partition import Plan, make_plan
+from neurocluster.model.partition import Link, Partition, Plan, make_plan
 from neurocluster.model.spec import partition_spec
 from neurocluster.model.split import parse_splits
 
@@ -46,8 +46,24 @@ def describe_plan(
     config: RunConfig, fixed: FixedNetwork, plan: Plan, images: Any
 ) -> dict[str, Any]:
     """Return layers, partitions, links and bounds as plain data."""
-    graph = fixed.graph
-    layers = [
+    partitions = [_partition(config, fixed, plan, part) for part in plan.partitions]
+    predicted = predict_traffic(config, fixed, plan, images)
+    links = [
+        _link(config, link, spikes)
+        for link, spikes in zip(plan.links, predicted, strict=True)
+    ]
+    return {
+        "network": fixed.graph.name,
+        "neurons": fixed.graph.neuron_count,
+        "layers": _layers(fixed),
+        "partitions": partitions,
+        "links": links,
+        "memory_bytes": sum(line["memory_bytes"] for line in partitions + links),
+    }
+
+
+def _layers(fixed: FixedNetwork) -> list[dict[str, Any]]:
+    return [
         {
             "layer": stage.layer.name,
             "input": str(stage.input_shape),
@@ -56,54 +72,42 @@ def describe_plan(
             "weights": int(stage.layer.weight.size),
             "threshold": threshold,
         }
-        for stage, threshold in zip(graph.stages, fixed.thresholds, strict=True)
+        for stage, threshold in zip(fixed.graph.stages, fixed.thresholds, strict=True)
     ]
-    partitions, total = [], 0
-    for partition in plan.partitions:
-        spec = partition_spec(
-            fixed, partition, quantizer=config.quantizer, fire=config.fire,
-            window=config.window, max_spikes=config.max_spikes,
-        )  # fmt: skip
-        inbound, outbound = plan.inbound(partition.name), plan.outbound(partition.name)
-        layer = compile_layer(spec, inbound[0].width, outbound[0].width)
-        memory = partition_bytes(spec, outbound, layer.most_touched, layer.most_firings)
-        total += memory.total
-        partitions.append(
-            {
-                "partition": partition.name,
-                "rows": list(partition.rows),
-                "channels": list(partition.channels),
-                "neurons": spec.neurons,
-                "weights": int(spec.weight.size),
-                "links_in": len(inbound),
-                "links_out": len(outbound),
-                "fan_out": layer.most_touched,
-                "memory_bytes": memory.total,
-            }
-        )
-    predicted = predict_traffic(config, fixed, plan, images)
-    links = []
-    for link, spikes in zip(plan.links, predicted, strict=True):
-        size = link_bytes(link, config.hwm, config.max_spikes)
-        total += size
-        links.append(
-            {
-                "link": link.index,
-                "source": link.source,
-                "destination": link.destination,
-                "addresses": [link.first, link.last],
-                "bytes_per_spike": link.width,
-                "spikes_per_frame": spikes,
-                "memory_bytes": size,
-            }
-        )
+
+
+def _partition(
+    config: RunConfig, fixed: FixedNetwork, plan: Plan, partition: Partition
+) -> dict[str, Any]:
+    spec = partition_spec(
+        fixed, partition, quantizer=config.quantizer, fire=config.fire,
+        window=config.window, max_spikes=config.max_spikes,
+    )  # fmt: skip
+    inbound, outbound = plan.inbound(partition.name), plan.outbound(partition.name)
+    layer = compile_layer(spec, inbound[0].width, outbound[0].width)
+    memory = partition_bytes(spec, outbound, layer.most_touched, layer.most_firings)
     return {
-        "network": graph.name,
-        "neurons": graph.neuron_count,
-        "layers": layers,
-        "partitions": partitions,
-        "links": links,
-        "memory_bytes": total,
+        "partition": partition.name,
+        "rows": list(partition.rows),
+        "channels": list(partition.channels),
+        "neurons": spec.neurons,
+        "weights": int(spec.weight.size),
+        "links_in": len(inbound),
+        "links_out": len(outbound),
+        "fan_out": layer.most_touched,
+        "memory_bytes": memory.total,
+    }
+
+
+def _link(config: RunConfig, link: Link, spikes: float) -> dict[str, Any]:
+    return {
+        "link": link.index,
+        "source": link.source,
+        "destination": link.destination,
+        "addresses": [link.first, link.last],
+        "bytes_per_spike": link.width,
+        "spikes_per_frame": spikes,
+        "memory_bytes": link_bytes(link, config.hwm, config.max_spikes),
     }
 
 
