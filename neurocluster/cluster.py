@@ -127,11 +127,14 @@ class LocalCluster:
 
     async def _wait_for(self, launcher: LocalLauncher, connection: Path) -> None:
         deadline = time.monotonic() + CONNECT_S
-        while not connection.exists():  # noqa: ASYNC240 - a stat, no wait
+        while True:
+            # First the exits: one that came with the file must not be overlooked.
             for done in launcher.poll():
                 error = WorkerLost(_lost_early(done))
                 quote_log(error, launcher.log(done.slot))
                 raise error
+            if connection.exists():  # noqa: ASYNC240 - a stat, no wait
+                return
             if time.monotonic() > deadline:
                 message = f"the controller did not start within {CONNECT_S:.0f} s"
                 raise StartTimeout(message)
