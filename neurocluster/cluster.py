@@ -14,13 +14,16 @@ from typing import Any, Final, Self
 from neurocluster.client.results import Result
 from neurocluster.client.session import Session
 from neurocluster.config import RunConfig
+from neurocluster.controller.reasons import exit_cause
 from neurocluster.errors import ClusterError, StartTimeout, WorkerLost
 from neurocluster.launch.base import Exit
 from neurocluster.launch.local import LocalLauncher
+from neurocluster.launch.logs import quote_log
 from neurocluster.launch.spawn import Template, spawn_template
 from neurocluster.model.graph import Graph
 from neurocluster.model.load import load_network
-from neurocluster.model.partition import make_plan, parse_splits
+from neurocluster.model.partition import make_plan
+from neurocluster.model.split import parse_splits
 
 CONNECT_S: Final = 10.0
 POLL_S: Final = 0.005
@@ -37,6 +40,7 @@ class LocalCluster:
 
     Attributes:
         session: The client's session, while the cluster is open.
+        logs: Folder of the processes' standard error, once they start.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class LocalCluster:
         self.graph: Graph = load_network(self.config.network)
         self.plan = make_plan(self.graph, parse_splits(self.config.split))
         self._template, self._logs = template, logs
+        self.logs: Path | None = None
         self._folder = Path()
         self._launcher: LocalLauncher | None = None
         self.session: Session | None = None
@@ -88,15 +93,17 @@ class LocalCluster:
         """
         try:
             await self._open()
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, ClusterError):
+                self.quote_log(error)
             await self.close()
             raise
 
     async def _open(self) -> None:
         template = self._template or spawn_template()
         self._folder = template.folder
-        logs = self._logs or self._folder / "logs"
-        launcher = self._launcher = LocalLauncher(template, logs)
+        self.logs = self._logs or self._folder / "logs"
+        launcher = self._launcher = LocalLauncher(template, self.logs)
         connection = self._folder / "connection.json"
         endpoint = f"ipc://{self._folder}/control"
         arguments = self.config.cluster_options() | {
@@ -120,10 +127,14 @@ class LocalCluster:
 
     async def _wait_for(self, launcher: LocalLauncher, connection: Path) -> None:
         deadline = time.monotonic() + CONNECT_S
-        while not connection.exists():  # noqa: ASYNC240 - a stat, no wait
+        while True:
+            # First the exits: one that came with the file must not be overlooked.
             for done in launcher.poll():
-                end = _log_end(launcher.log(done.slot))
-                raise WorkerLost(_lost_early(done) + end)
+                error = WorkerLost(_lost_early(done))
+                quote_log(error, launcher.log(done.slot))
+                raise error
+            if connection.exists():  # noqa: ASYNC240 - a stat, no wait
+                return
             if time.monotonic() > deadline:
                 message = f"the controller did not start within {CONNECT_S:.0f} s"
                 raise StartTimeout(message)
@@ -137,7 +148,7 @@ class LocalCluster:
         if not session.roster:
             session.lost(WorkerLost(_lost_early(done)))
         elif done.slot == "controller":
-            session.controller_exited(_cause(done))
+            session.controller_exited(exit_cause(done.code))
 
     @property
     def roster(self) -> tuple[Mapping[str, Any], ...]:
@@ -158,9 +169,22 @@ class LocalCluster:
             message = "the cluster is not open; use 'async with LocalCluster(...)'"
             raise ClusterError(message)
         self.session.submit(images)
-        async for chunk in self.session.chunks():
-            for result in chunk.results():
-                yield result
+        try:
+            async for chunk in self.session.chunks():
+                for result in chunk.results():
+                    yield result
+        except ClusterError as error:
+            self.quote_log(error)
+            raise
+
+    def quote_log(self, error: ClusterError) -> None:
+        """Note on an error that names a partition the end of its log, once.
+
+        What `open` and `stream` raise has its note already.
+        """
+        who, _, rest = str(error).partition(" ")
+        if who == "partition" and self.logs is not None:
+            quote_log(error, self.logs / f"{rest.split(' ')[0]}.log")
 
     async def close(self) -> None:
         """End the session and every process; may be called twice."""
@@ -174,23 +198,9 @@ class LocalCluster:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _log_end(path: Path, lines: int = 5) -> str:
-    try:
-        end = path.read_text(errors="replace").strip().splitlines()[-lines:]
-    except OSError:
-        return ""
-    return "\n  " + "\n  ".join(end) if end else ""
-
-
 def _lost_early(done: Exit) -> str:
     """Return words for a process that ended before the cluster ran."""
     who = f"partition {done.slot} (worker pid {done.pid})"
     if done.slot == "controller":
         who = f"the controller (pid {done.pid})"
-    return f"{who} {_cause(done)}; no frame was finished"
-
-
-def _cause(done: Exit) -> str:
-    from neurocluster.controller.run import exit_cause
-
-    return exit_cause(done.code)
+    return f"{who} {exit_cause(done.code)}; no frame was finished"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json as json_
-import sys
 from typing import Any, Final, Literal
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from neurocluster.cli.run import check_images
+from neurocluster.cli.exits import EXIT_DONE
+from neurocluster.cli.frames import check_images
+from neurocluster.cli.terminal import paper
 from neurocluster.config import RunConfig
 from neurocluster.data.idx import load_dataset
 from neurocluster.kernels.chain import Chain
@@ -18,8 +19,9 @@ from neurocluster.kernels.tables import compile_layer
 from neurocluster.model.convert import FixedNetwork, convert
 from neurocluster.model.load import load_network
 from neurocluster.model.memory import link_bytes, partition_bytes
-from neurocluster.model.partition import Plan, make_plan, parse_splits, partition_spec
-from neurocluster.results.report import WIDTH
+from neurocluster.model.partition import Link, Partition, Plan, make_plan
+from neurocluster.model.spec import partition_spec
+from neurocluster.model.split import parse_splits
 
 SAMPLE: Final = 20
 """Frames that the prediction of traffic runs."""
@@ -35,18 +37,33 @@ def describe_command(config: RunConfig, *, json: bool) -> int:
     text = describe_plan(config, fixed, plan, data.images[:SAMPLE])
     if json:
         print(json_.dumps(text))
-        return 0
-    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    print_plan(console, text)
-    return 0
+        return EXIT_DONE
+    print_plan(paper(), text)
+    return EXIT_DONE
 
 
 def describe_plan(
     config: RunConfig, fixed: FixedNetwork, plan: Plan, images: Any
 ) -> dict[str, Any]:
     """Return layers, partitions, links and bounds as plain data."""
-    graph = fixed.graph
-    layers = [
+    partitions = [_partition(config, fixed, plan, part) for part in plan.partitions]
+    predicted = predict_traffic(config, fixed, plan, images)
+    links = [
+        _link(config, link, spikes)
+        for link, spikes in zip(plan.links, predicted, strict=True)
+    ]
+    return {
+        "network": fixed.graph.name,
+        "neurons": fixed.graph.neuron_count,
+        "layers": _layers(fixed),
+        "partitions": partitions,
+        "links": links,
+        "memory_bytes": sum(line["memory_bytes"] for line in partitions + links),
+    }
+
+
+def _layers(fixed: FixedNetwork) -> list[dict[str, Any]]:
+    return [
         {
             "layer": stage.layer.name,
             "input": str(stage.input_shape),
@@ -55,54 +72,42 @@ def describe_plan(
             "weights": int(stage.layer.weight.size),
             "threshold": threshold,
         }
-        for stage, threshold in zip(graph.stages, fixed.thresholds, strict=True)
+        for stage, threshold in zip(fixed.graph.stages, fixed.thresholds, strict=True)
     ]
-    partitions, total = [], 0
-    for partition in plan.partitions:
-        spec = partition_spec(
-            fixed, partition, quantizer=config.quantizer, fire=config.fire,
-            window=config.window, max_spikes=config.max_spikes,
-        )  # fmt: skip
-        inbound, outbound = plan.inbound(partition.name), plan.outbound(partition.name)
-        layer = compile_layer(spec, inbound[0].width, outbound[0].width)
-        memory = partition_bytes(spec, outbound, layer.most_touched, layer.most_firings)
-        total += memory.total
-        partitions.append(
-            {
-                "partition": partition.name,
-                "rows": list(partition.rows),
-                "channels": list(partition.channels),
-                "neurons": spec.neurons,
-                "weights": int(spec.weight.size),
-                "links_in": len(inbound),
-                "links_out": len(outbound),
-                "fan_out": layer.most_touched,
-                "memory_bytes": memory.total,
-            }
-        )
-    predicted = predict_traffic(config, fixed, plan, images)
-    links = []
-    for link, spikes in zip(plan.links, predicted, strict=True):
-        size = link_bytes(link, config.hwm, config.max_spikes)
-        total += size
-        links.append(
-            {
-                "link": link.index,
-                "source": link.source,
-                "destination": link.destination,
-                "addresses": [link.first, link.last],
-                "bytes_per_spike": link.width,
-                "spikes_per_frame": spikes,
-                "memory_bytes": size,
-            }
-        )
+
+
+def _partition(
+    config: RunConfig, fixed: FixedNetwork, plan: Plan, partition: Partition
+) -> dict[str, Any]:
+    spec = partition_spec(
+        fixed, partition, quantizer=config.quantizer, fire=config.fire,
+        window=config.window, max_spikes=config.max_spikes,
+    )  # fmt: skip
+    inbound, outbound = plan.inbound(partition.name), plan.outbound(partition.name)
+    layer = compile_layer(spec, inbound[0].width, outbound[0].width)
+    memory = partition_bytes(spec, outbound, layer.most_touched, layer.most_firings)
     return {
-        "network": graph.name,
-        "neurons": graph.neuron_count,
-        "layers": layers,
-        "partitions": partitions,
-        "links": links,
-        "memory_bytes": total,
+        "partition": partition.name,
+        "rows": list(partition.rows),
+        "channels": list(partition.channels),
+        "neurons": spec.neurons,
+        "weights": int(spec.weight.size),
+        "links_in": len(inbound),
+        "links_out": len(outbound),
+        "fan_out": layer.most_touched,
+        "memory_bytes": memory.total,
+    }
+
+
+def _link(config: RunConfig, link: Link, spikes: float) -> dict[str, Any]:
+    return {
+        "link": link.index,
+        "source": link.source,
+        "destination": link.destination,
+        "addresses": [link.first, link.last],
+        "bytes_per_spike": link.width,
+        "spikes_per_frame": spikes,
+        "memory_bytes": link_bytes(link, config.hwm, config.max_spikes),
     }
 
 

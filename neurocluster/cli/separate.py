@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json as json_
 import logging
 import secrets
-import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,18 +12,15 @@ from typing import Any
 import uvloop
 from rich.console import Console
 
-from neurocluster.cli.run import (
-    Outcome,
-    choose_frames,
-    finish,
-    stream_frames,
-    terminal,
-)
+from neurocluster.cli.finish import finish
+from neurocluster.cli.frames import choose_frames
+from neurocluster.cli.streaming import Outcome, interruptible, stream_frames
+from neurocluster.cli.terminal import terminal
 from neurocluster.client.session import Session
 from neurocluster.config import RunConfig
 from neurocluster.controller.run import ControllerOptions, run_controller
 from neurocluster.data.idx import Dataset
-from neurocluster.errors import ClusterError, ConfigError
+from neurocluster.errors import ConfigError
 from neurocluster.launch.roles import build_plan
 from neurocluster.launch.warm import warm_engines
 from neurocluster.results.folder import RunFolder, make_folder
@@ -94,7 +89,7 @@ def stream_command(config: RunConfig, connect: str, *, json: bool, quiet: bool) 
     warm_engines()
     folder.write_text("config.toml", config.to_toml())
     outcome = uvloop.run(_stream(endpoint, folder, data, frames, console))
-    return finish(outcome, config, folder, data, None, console, json=json)
+    return finish(outcome, folder, data, None, console, json=json)
 
 
 async def _stream(
@@ -102,24 +97,10 @@ async def _stream(
 ) -> Outcome:
     session = Session(endpoint)
     outcome = Outcome(session, int(frames[0]))
-    task = asyncio.current_task()
-
-    def interrupt() -> None:
-        if outcome.interrupted and task is not None:
-            task.cancel()
-        outcome.interruption.set()
-        session.stop()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt)
     try:
-        await session.open()
-        await stream_frames(outcome, folder, data, frames, console)
-    except ClusterError as error:
-        outcome.error = outcome.error or error
-    except asyncio.CancelledError:
-        outcome.interruption.set()
+        with interruptible(outcome):
+            await session.open()
+            await stream_frames(outcome, folder, data, frames, console)
     finally:
         await session.close()
     return outcome

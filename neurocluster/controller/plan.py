@@ -13,7 +13,8 @@ from neurocluster.dtypes import CLIENT, FirePolicy, Quantizer
 from neurocluster.model.convert import FixedNetwork
 from neurocluster.model.graph import Graph
 from neurocluster.model.load import describe_layer
-from neurocluster.model.partition import Link, Plan, partition_spec, spec_to_wire
+from neurocluster.model.partition import Link, Plan
+from neurocluster.model.spec import partition_spec, spec_to_wire
 
 
 @dataclass(frozen=True, slots=True)

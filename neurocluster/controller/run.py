@@ -16,11 +16,14 @@ from typing import Any, Final
 
 import uvloop
 
-from neurocluster.controller import state as s
+from neurocluster.controller import events as e
 from neurocluster.controller.connection import write_connection
 from neurocluster.controller.plan import ClusterPlan
+from neurocluster.controller.reasons import exit_cause
+from neurocluster.controller.state import Controller
 from neurocluster.errors import WireError
-from neurocluster.transport.zeromq import ControlSocket, new_context
+from neurocluster.transport.control import ControlSocket
+from neurocluster.transport.zeromq import new_context
 from neurocluster.version import VERSION
 from neurocluster.wire.control import CONTROL_LIMIT, decode_control, encode_control
 
@@ -55,7 +58,7 @@ async def _controller(plan: ClusterPlan, options: ControllerOptions) -> int:
     runner = ControllerRunner(plan, options)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, runner.event, s.StopAsked())
+        loop.add_signal_handler(number, runner.event, e.StopAsked())
     if options.leased:
         loop.add_reader(_STDIN, runner.read_lease)
     try:
@@ -70,7 +73,7 @@ class ControllerRunner:
     def __init__(self, plan: ClusterPlan, options: ControllerOptions) -> None:
         """Bind, and write the connection file."""
         self._context = new_context(8)
-        self.state = s.Controller(
+        self.state = Controller(
             plan,
             generation=secrets.randbits(63),
             cluster=secrets.token_hex(8),
@@ -92,15 +95,15 @@ class ControllerRunner:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self.on_log: Callable[[str], None] = _log.info
 
-    def event(self, event: s.Event) -> None:
+    def event(self, event: e.Event) -> None:
         """Give the state machine an event and do what it says."""
         for action in self.state.handle(event, time.monotonic_ns()):
             match action:
-                case s.Send(peer, message):
+                case e.Send(peer, message):
                     self._socket.send(encode_control(message), peer)
-                case s.Log(text):
+                case e.Log(text):
                     self.on_log(text)
-                case s.Finish(code, text):
+                case e.Finish(code, text):
                     level = logging.INFO if code == 0 else logging.ERROR
                     _log.log(level, "ends: exit status %d: %s", code, text)
                     if not self.done.done():
@@ -114,11 +117,11 @@ class ControllerRunner:
             if self._strangers == 1:
                 _log.warning("dropped a message that is none of ours: %s", error)
             return
-        self.event(s.Received(peer, message))
+        self.event(e.Received(peer, message))
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
-        self.event(s.Tick())
+        self.event(e.Tick())
 
     def read_lease(self) -> None:
         """Read exits that the launcher reports; end when it is gone."""
@@ -127,13 +130,13 @@ class ControllerRunner:
             self._loop.remove_reader(_STDIN)
             _log.error("the process that started this controller is gone")
             if not self.done.done():
-                self.done.set_result(s.EXIT_FAILED)
+                self.done.set_result(e.EXIT_FAILED)
             return
         *lines, self._pending = (self._pending + data).split(b"\n")
         for line in lines:
             event: dict[str, Any] = json.loads(line)
             code = int(event["code"])
-            self.event(s.Exited(int(event["pid"]), exit_cause(code), clean=code == 0))
+            self.event(e.Exited(int(event["pid"]), exit_cause(code), clean=code == 0))
 
     def close(self) -> None:
         """Release the socket and remove the connection file."""
@@ -143,14 +146,3 @@ class ControllerRunner:
             self._connection.unlink(missing_ok=True)
         if not self._context.closed:
             self._context.term()
-
-
-def exit_cause(code: int) -> str:
-    """Return words for an exit: ``was killed by signal 9 (SIGKILL)``."""
-    if code < 0:
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = "unknown"
-        return f"was killed by signal {-code} ({name})"
-    return f"ended with exit status {code}"

@@ -23,7 +23,8 @@ from neurocluster.kernels.memory import call1, call5, pointer
 from neurocluster.kernels.records import STATE, record
 from neurocluster.kernels.tables import CompiledLayer, compile_layer
 from neurocluster.model.convert import FixedNetwork
-from neurocluster.model.partition import make_plan, partition_spec
+from neurocluster.model.partition import make_plan
+from neurocluster.model.spec import partition_spec
 
 STEP: Final = record(
     "kernel_at", "reset_at", "start_at", "layer_at", "state_at", "words_at",

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurocluster.dtypes import I64, ONE, POTENTIAL_LIMIT
 from neurocluster.errors import PotentialRangeError
-from neurocluster.model.partition import PartitionSpec
+from neurocluster.model.spec import PartitionSpec
 
 Spike = tuple[int, int]
 """Address and sign."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from neurocluster.errors import StartTimeout
 from neurocluster.launch.base import Capabilities, Exit
+from neurocluster.launch.logs import log_end
 from neurocluster.launch.spawn import Template
 
 STOP_SECONDS: Final = 4.0
@@ -66,9 +67,8 @@ class LocalLauncher:
 
     def _death(self) -> str:
         code = self._template.process.poll()
-        text = self._template.log.read_text(errors="replace").strip().splitlines()
-        end = "\n  ".join(["", *text[-5:]]) if text else ""
-        return f"the launcher ended with exit status {code}{end}"
+        lines = [f"the launcher ended with exit status {code}"]
+        return "\n  ".join(lines + log_end(self._template.log))
 
     async def _read(self, stream: asyncio.StreamReader) -> None:
         while line := await stream.readline():

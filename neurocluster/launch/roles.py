@@ -10,17 +10,18 @@ import logging
 from pathlib import Path
 from typing import Final
 
+from neurocluster.controller.events import EXIT_FAILED
 from neurocluster.controller.plan import ClusterPlan, Settings
 from neurocluster.controller.run import ControllerOptions, run_controller
 from neurocluster.errors import NeuroclusterError
 from neurocluster.launch.warm import warm_engines
 from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
-from neurocluster.model.partition import make_plan, parse_splits
+from neurocluster.model.partition import make_plan
+from neurocluster.model.split import parse_splits
 from neurocluster.worker.run import run_worker
 
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-EXIT_FAILED: Final = 1
 
 
 def log_to_stderr(level: str) -> None:

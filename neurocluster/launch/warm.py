@@ -8,12 +8,14 @@ import numpy as np
 
 from neurocluster.client.engine import Engine as ClientEngine
 from neurocluster.coding.delay import rank_table
+from neurocluster.controller.plan import row
 from neurocluster.dtypes import FirePolicy, Quantizer
 from neurocluster.kernels.tables import compile_layer
 from neurocluster.link.buffers import LinkSpec
 from neurocluster.model.convert import FixedNetwork, convert
 from neurocluster.model.graph import Dense, Graph, Input, Shape
-from neurocluster.model.partition import Plan, make_plan, partition_spec
+from neurocluster.model.partition import Plan, make_plan
+from neurocluster.model.spec import partition_spec
 from neurocluster.transport.memory import MemoryInbox, Wire
 from neurocluster.transport.pump import Pump
 from neurocluster.worker.engine import Engine
@@ -41,9 +43,7 @@ def warm_engines() -> None:
         convert(graph), plan.partitions[0], quantizer="hysteresis", fire="once",
         window=2, max_spikes=4,
     )  # fmt: skip
-    links = [
-        LinkSpec(k.index, k.name, k.first, k.last, k.size, k.width) for k in plan.links
-    ]
+    links = [LinkSpec(*row(link)) for link in plan.links]
     worker = Engine(spec, links[:1], links[1:])
     client = ClientEngine(
         links[1:], links[:1], ranks=rank_table(graph.input), window=2, max_spikes=4

@@ -17,7 +17,8 @@ from neurocluster.errors import NeuroclusterError, RemoteLinkError, WireError
 from neurocluster.link.buffers import LinkSpec
 from neurocluster.member import state as s
 from neurocluster.member.data import LETTERS, DataPath, EngineLike
-from neurocluster.transport.zeromq import ControlSocket, new_context
+from neurocluster.transport.control import ControlSocket
+from neurocluster.transport.zeromq import new_context
 from neurocluster.wire.control import (
     PREPARE_LIMIT,
     Control,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from neurocluster.model.partition import Link, PartitionSpec
+from neurocluster.model.partition import Link
+from neurocluster.model.spec import PartitionSpec
 
 HEADER: Final = 64
 IPC_BYTES: Final = 64 * 1024

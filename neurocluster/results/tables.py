@@ -141,6 +141,23 @@ def layer_rows(
     return lines
 
 
+def write_tables(
+    folder: RunFolder, table: FrameTable, labels: I64 | None,
+    links: list[dict[str, Any]], workers: list[dict[str, Any]],
+    layers: list[dict[str, Any]],
+) -> None:  # fmt: skip
+    """Write every table of the run folder."""
+    outputs = [f"count_{k}" for k in range(table.counts.shape[1])]
+    folder.write_csv(
+        "frames.csv", (*FRAME_COLUMNS, *outputs), frame_rows(table, labels)
+    )
+    write_maps(folder, "links.csv", LINK_COLUMNS, links)
+    write_maps(folder, "workers.csv", WORKER_COLUMNS, workers)
+    write_maps(folder, "layers.csv", LAYER_COLUMNS, layers)
+    if table.errors:
+        folder.write_csv("errors.csv", ("frame", "error"), sorted(table.errors.items()))
+
+
 def write_maps(
     folder: RunFolder, name: str, columns: tuple[str, ...], lines: list[dict[str, Any]]
 ) -> None:

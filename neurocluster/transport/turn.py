@@ -29,9 +29,9 @@ from neurocluster.kernels.jit import jit
 from neurocluster.kernels.memory import c_call0, c_call4, call1, call2, pointer
 from neurocluster.kernels.records import record
 from neurocluster.link import records as r
+from neurocluster.link.outbox import stamp
 from neurocluster.link.receiver import fault, now_ns
 from neurocluster.link.records import NODE, OUTBOUND
-from neurocluster.link.sender import stamp
 
 TURN: Final = record(
     "node_at",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,8 +23,6 @@ IPC_PATH_BYTES: Final = 107
 """Longest path of a Unix domain socket."""
 HANDSHAKE_MS: Final = 2000
 TCP_RETRY_MS: Final = 10_000
-CONTROL_BUDGET: Final = 64
-CONTROL_HWM: Final = 10_000
 
 
 def new_context(sockets: int) -> zmq.Context[zmq.Socket[bytes]]:
@@ -34,7 +32,7 @@ def new_context(sockets: int) -> zmq.Context[zmq.Socket[bytes]]:
     return context
 
 
-def _watch(
+def watch(
     socket: zmq.Socket[bytes], wake: Callable[[], None], *, look_first: bool = True
 ) -> Callable[[], None]:
     """Call ``wake`` when a socket may have news; return how to stop that."""
@@ -93,7 +91,8 @@ def _events_of(socket: zmq.Socket[bytes]) -> Callable[[], int]:
     return lambda: int(raw(option))
 
 
-def _prepare(socket: zmq.Socket[bytes], hwm: int, limit: int) -> None:
+def prepare(socket: zmq.Socket[bytes], hwm: int, limit: int) -> None:
+    """Set what all sockets share; nothing is kept for a peer once they close."""
     socket.set(zmq.LINGER, 0)
     socket.set(zmq.SNDHWM, hwm)
     socket.set(zmq.RCVHWM, hwm)
@@ -119,19 +118,10 @@ class ZmqInbox:
             LocalLinkError: The endpoint cannot be bound.
         """
         self._socket = context.socket(zmq.PULL)
-        _prepare(self._socket, hwm, limit)
-        self._path: Path | None = None
+        prepare(self._socket, hwm, limit)
         if where.startswith("tcp://"):
             self._socket.set(zmq.RCVBUF, TCP_BUFFER_BYTES)
-        else:
-            self._path = Path(where.removeprefix("ipc://"))
-            check_path(self._path)
-        try:
-            self._socket.bind(where)
-        except zmq.ZMQError as error:
-            self._socket.close(0)
-            message = f"cannot bind {where}: {error.strerror}"
-            raise LocalLinkError(message) from error
+        self._path = bind_to(self._socket, where, where)
         self.endpoint: str = last_endpoint(self._socket)
         self.handle = int(self._socket.underlying)
         self.receive_into: Callable[[memoryview], int] = _receiver(self._socket)
@@ -143,7 +133,7 @@ class ZmqInbox:
         It must receive until nothing waits, take a turn, or call `look`; otherwise
         it is called again and again.
         """
-        self._stop = _watch(self._socket, wake, look_first=False)
+        self._stop = watch(self._socket, wake, look_first=False)
 
     def look(self) -> None:
         """Take note of what arrived without receiving it."""
@@ -171,14 +161,14 @@ class ZmqOutlet:
     ) -> None:
         """Connect; ``wake`` is called when there may be room again."""
         self._socket = context.socket(zmq.PUSH)
-        _prepare(self._socket, hwm, -1)
+        prepare(self._socket, hwm, -1)
         if endpoint.startswith("tcp://"):
             self._socket.set(zmq.SNDBUF, TCP_BUFFER_BYTES)
             self._socket.set(zmq.TCP_MAXRT, TCP_RETRY_MS)
         self._socket.connect(endpoint)
         self.handle = int(self._socket.underlying)
         self.send: Callable[[memoryview | bytes], bool] = _sender(self._socket)
-        self._stop = _watch(self._socket, wake)
+        self._stop = watch(self._socket, wake)
 
     def close(self) -> None:
         """Close without waiting: what was sent is accounted for by the protocol."""
@@ -188,89 +178,30 @@ class ZmqOutlet:
         self._socket.close(0)
 
 
-class ControlSocket:
-    """Exchange control messages: ROUTER in the controller, DEALER elsewhere."""
+def bind_to(socket: zmq.Socket[bytes], where: str, name: str) -> Path | None:
+    """Bind a socket, or close it; return the file that it made, if any.
 
-    def __init__(
-        self,
-        context: zmq.Context[zmq.Socket[bytes]],
-        on_message: Callable[[bytes, bytes], None],
-        *,
-        bind: str | None = None,
-        connect: str | None = None,
-        identity: bytes = b"",
-        limit: int,
-    ) -> None:
-        """Open.
+    Args:
+        socket: To bind.
+        where: ``ipc://PATH`` or ``tcp://HOST:PORT``.
+        name: What an error calls the endpoint.
 
-        Args:
-            context: Owns the socket.
-            on_message: Called with (peer identity, message); the identity is empty
-                on the connecting side.
-            bind: Endpoint of the controller.
-            connect: Endpoint to connect to.
-            identity: Of the connecting side.
-            limit: Most bytes of a message.
-
-        Raises:
-            LocalLinkError: The endpoint cannot be bound.
-        """
-        self._router = bind is not None
-        self._socket = context.socket(zmq.ROUTER if bind is not None else zmq.DEALER)
-        _prepare(self._socket, CONTROL_HWM, limit)
-        self._on_message = on_message
-        self._path: Path | None = None
-        if bind is not None:
-            self._socket.set(zmq.ROUTER_MANDATORY, 1)
-            if bind.startswith("ipc://"):
-                self._path = Path(bind.removeprefix("ipc://"))
-                check_path(self._path)
-            try:
-                self._socket.bind(bind)
-            except zmq.ZMQError as error:
-                self._socket.close(0)
-                message = f"cannot bind the control endpoint {bind}: {error.strerror}"
-                raise LocalLinkError(message) from error
-        elif connect is not None:
-            self._socket.set(zmq.IDENTITY, identity)
-            self._socket.connect(connect)
-        self.endpoint: str = last_endpoint(self._socket)
-        self._loop = asyncio.get_running_loop()
-        self._stop = _watch(self._socket, self._turn)
-        self._loop.call_soon(self._turn)
-
-    def send(self, message: bytes, peer: bytes = b"") -> bool:
-        """Send without waiting; False if the peer is gone or its queue full."""
-        if self._socket.closed:
-            return False
-        parts = [peer, message] if self._router else [message]
-        try:
-            self._socket.send_multipart(parts, zmq.NOBLOCK)
-        except zmq.ZMQError:
-            return False
-        self._loop.call_soon(self._turn)  # the send may have swallowed a signal
-        return True
-
-    def _turn(self) -> None:
-        for _ in range(CONTROL_BUDGET):
-            if self._socket.closed:
-                return
-            try:
-                parts: Sequence[bytes] = self._socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            if len(parts) == 1 + self._router:
-                self._on_message(parts[0] if self._router else b"", parts[-1])
-        self._loop.call_soon(self._turn)
-
-    def close(self, linger_ms: int = 200) -> None:
-        """Close; the last messages get a moment to leave. May be called twice."""
-        if self._socket.closed:
-            return
-        self._stop()
-        self._socket.close(linger_ms)
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
+    Raises:
+        LocalLinkError: It cannot be bound.
+    """
+    path = Path(where.removeprefix("ipc://")) if where.startswith("ipc://") else None
+    try:
+        if path is not None:
+            check_path(path)
+        socket.bind(where)
+    except zmq.ZMQError as error:
+        socket.close(0)
+        message = f"cannot bind {name}: {error.strerror}"
+        raise LocalLinkError(message) from error
+    except LocalLinkError:
+        socket.close(0)
+        raise
+    return path
 
 
 def last_endpoint(socket: zmq.Socket[bytes]) -> str:

@@ -32,7 +32,7 @@ from neurocluster.link.receiver import (
 )
 from neurocluster.link.records import CONTEXT, NODE
 from neurocluster.link.sender import close_frame, close_with, flush_partials, send_words
-from neurocluster.model.partition import PartitionSpec
+from neurocluster.model.spec import PartitionSpec
 from neurocluster.wire import packet as w
 
 REPORT_FIELDS: Final = 5

@@ -16,7 +16,7 @@ from neurocluster.link.buffers import LinkSpec
 from neurocluster.member.data import EngineLike
 from neurocluster.member.run import MemberRunner
 from neurocluster.member.state import EXIT_LOST, StopAsked
-from neurocluster.model.partition import spec_from_wire
+from neurocluster.model.spec import spec_from_wire
 from neurocluster.version import VERSION
 from neurocluster.wire.control import Control
 from neurocluster.worker.engine import Engine

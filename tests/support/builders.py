@@ -18,7 +18,9 @@ from neurocluster.model.graph import (
     MaxPool,
     Shape,
 )
-from neurocluster.model.partition import Plan, make_plan, parse_splits, partition_spec
+from neurocluster.model.partition import Plan, make_plan
+from neurocluster.model.spec import partition_spec
+from neurocluster.model.split import parse_splits
 
 PLANE = Shape(6, 6, 2)
 WEIGHTS_A = Path(__file__).parent.parent / "data" / "weights-a.npz"

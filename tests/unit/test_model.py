@@ -9,14 +9,11 @@ from neurocluster import load_network, save_network
 from neurocluster.errors import ModelError, PartitionError
 from neurocluster.model.check import checked
 from neurocluster.model.convert import convert
+from neurocluster.model.cut import even
 from neurocluster.model.graph import Flatten, Graph, Input, MaxPool, Shape
-from neurocluster.model.partition import (
-    even,
-    make_plan,
-    parse_splits,
-    spec_from_wire,
-    spec_to_wire,
-)
+from neurocluster.model.partition import make_plan
+from neurocluster.model.spec import spec_from_wire, spec_to_wire
+from neurocluster.model.split import parse_splits
 from tests.support.builders import golden_graph, planned, small_graph, specs_of
 
 

@@ -1,0 +1,81 @@
+"""Write what a run left and print its report."""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+from typing import Any, Final
+
+from rich.console import Console
+
+from neurocluster.cli.exits import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, print_error
+from neurocluster.cli.streaming import Outcome
+from neurocluster.cli.terminal import paper
+from neurocluster.client.results import FrameTable, table_of
+from neurocluster.client.session import Session
+from neurocluster.data.idx import Dataset
+from neurocluster.model.convert import FixedNetwork
+from neurocluster.results.folder import RunFolder
+from neurocluster.results.report import print_report
+from neurocluster.results.summary import dense_accuracies, summarise, timer_error_ns
+from neurocluster.results.tables import layer_rows, link_rows, worker_rows, write_tables
+
+NOT_COMPARED: Final = {
+    "accuracy_ann": None,
+    "accuracy_qann": {"floor": None, "round": None},
+}
+
+
+def finish(
+    outcome: Outcome, folder: RunFolder, data: Dataset, fixed: FixedNetwork | None,
+    console: Console, *, json: bool,
+) -> int:  # fmt: skip
+    """Write the run folder, print the report; return the exit code.
+
+    Args:
+        outcome: What the session left.
+        folder: Of the run.
+        data: What was streamed.
+        fixed: The network for comparison with the dense one, or None.
+        console: For what is no result.
+        json: Print the summary as JSON in place of the report.
+    """
+    session = outcome.session
+    if session is not None and session.network:
+        table = table_of(outcome.chunks, session.frame_reports(), outcome.first)
+        dense: dict[str, Any] = NOT_COMPARED
+        if fixed is not None and outcome.error is None and len(table.frames):
+            with console.status("comparing with the dense network"):
+                dense = dense_accuracies(fixed, data, table.frames[table.good])
+        _report(session, table, data, dense, folder, json=json, quiet=console.quiet)
+    if not console.quiet:
+        console.print(f"Results: {folder.path}", soft_wrap=True)
+    return _end(outcome)
+
+
+def _report(
+    session: Session, table: FrameTable, data: Dataset, dense: dict[str, Any],
+    folder: RunFolder, *, json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    network, totals = session.network, session.stage_reports()
+    links = link_rows(network, session.reports, timer_error_ns())
+    workers = worker_rows(network, session.reports, session.roster, totals)
+    layers = layer_rows(network, totals, len(table.good))
+    summary = summarise(network, table, data, links, dense)
+    write_tables(folder, table, data.labels, links, workers, layers)
+    folder.write_json("summary.json", summary)
+    if json:
+        print(json_.dumps(summary))
+    elif not quiet:
+        print_report(paper(), summary, links, workers)
+
+
+def _end(outcome: Outcome) -> int:
+    error = outcome.error
+    if error is not None:
+        print_error(error)
+        return EXIT_INTERRUPTED if outcome.interrupted else EXIT_FAILED
+    if outcome.interrupted:
+        print("interrupted; what finished is saved", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return EXIT_DONE

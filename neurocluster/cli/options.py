@@ -1,0 +1,96 @@
+"""Say what options there are, and make settings of those that were given."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from neurocluster.errors import ConfigError
+
+if TYPE_CHECKING:
+    from neurocluster.config import RunConfig
+
+Network = Annotated[
+    str | None, typer.Option(help="Network file (.npz); default the reference network.")
+]
+Data = Annotated[
+    str | None, typer.Option(help="Folder of idx files; default the MNIST test set.")
+]
+Frames = Annotated[int | None, typer.Option(help="How many frames; default all.")]
+Start = Annotated[int | None, typer.Option(help="Index of the first frame.")]
+Threshold = Annotated[
+    str | None,
+    typer.Option(
+        metavar="T[,T...]", help="One, or one per weight layer, output included."
+    ),
+]
+QuantizerOption = Annotated[
+    str | None, typer.Option(help="hysteresis, floor or round.")
+]
+Fire = Annotated[str | None, typer.Option(help="once or settle.")]
+Offset = Annotated[
+    float | None,
+    typer.Option(help="Fraction of the threshold added to hidden initial potentials."),
+]
+SplitOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LAYER=KIND:N,...",
+        help="Cut layers: conv1=rows:4,conv2=channels:2,fc1=neurons:2.",
+    ),
+]
+Window = Annotated[int | None, typer.Option(help="Frames in flight.")]
+MaxSpikes = Annotated[int | None, typer.Option(help="Spikes of a full packet.")]
+Hwm = Annotated[int | None, typer.Option(help="Packets queued at each side of a link.")]
+Out = Annotated[
+    str | None, typer.Option(help="Folder of the results; default runs/<time>-<name>.")
+]
+Name = Annotated[str | None, typer.Option(help="Part of the default folder's name.")]
+Deadline = Annotated[
+    float | None,
+    typer.Option("--deadline-s", help="Seconds until the cluster must be complete."),
+]
+Config = Annotated[
+    Path | None, typer.Option(help="TOML file of settings; options win over it.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+Level = Annotated[
+    str, typer.Option("--log-level", help="debug, info, warning or error.")
+]
+Connect = Annotated[
+    str,
+    typer.Option(
+        metavar="FILE-or-ENDPOINT",
+        help="Connection file, or endpoint ipc:// or tcp://.",
+    ),
+]
+
+
+def configured(config: Path | None, given: dict[str, Any]) -> RunConfig:
+    """Return the settings of a config file with the options given on top."""
+    from neurocluster.config import RunConfig, load_config
+
+    base = load_config(config) if config is not None else RunConfig()
+    known = {field.name for field in dataclasses.fields(base)}
+    chosen = {k: v for k, v in given.items() if k in known and v is not None}
+    return base.replace(**chosen)
+
+
+def log_level(level: str) -> None:
+    """Configure logging to standard error.
+
+    Raises:
+        ConfigError: There is no such level.
+    """
+    names = ("debug", "info", "warning", "error")
+    if level not in names:
+        message = f"log-level: {level!r} is none of {', '.join(names)}"
+        raise ConfigError(message)
+    logging.basicConfig(
+        level=level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )

@@ -1,0 +1,122 @@
+"""Stream frames through a session and keep what came, also when it is interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import Any, Final
+
+from rich.console import Console
+
+from neurocluster.cli.progress import FrameProgress
+from neurocluster.client.results import Chunk
+from neurocluster.client.session import Session
+from neurocluster.data.idx import Dataset
+from neurocluster.dtypes import CLIENT, U8
+from neurocluster.errors import ClusterError
+from neurocluster.results.folder import RunFolder
+
+DRAIN_S: Final = 3.0
+"""How long frames in flight may take after an interruption."""
+
+
+class Outcome:
+    """Carry what a session left."""
+
+    def __init__(self, session: Session | None, first: int) -> None:
+        """Start empty."""
+        self.session, self.first = session, first
+        self.chunks: list[Chunk] = []
+        self.error: ClusterError | None = None
+        self.interruption = asyncio.Event()
+
+    @property
+    def interrupted(self) -> bool:
+        """Tell whether the user asked to stop."""
+        return self.interruption.is_set()
+
+
+@contextlib.contextmanager
+def interruptible(outcome: Outcome) -> Iterator[None]:
+    """Let signals end what runs inside; keep its error or interruption.
+
+    At the first signal no more frames start; the second, or one before there is a
+    session, cancels.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def interrupt() -> None:
+        session = outcome.session
+        if task is not None and (outcome.interrupted or session is None):
+            task.cancel()
+        outcome.interruption.set()
+        if session is not None:
+            session.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    try:
+        yield
+    except ClusterError as error:
+        outcome.error = outcome.error or error
+    except asyncio.CancelledError:
+        outcome.interruption.set()
+
+
+async def stream_frames(
+    outcome: Outcome, folder: RunFolder, data: Dataset, frames: Any, console: Console
+) -> None:
+    """Stream frames through an open session into an outcome; close the session."""
+    session = outcome.session
+    if session is None:
+        return
+    folder.write_json("roster.json", roster_of(session))
+    _print_roster(session, console)
+    flat: U8 = data.images.reshape(len(data), -1)[frames[0] : frames[-1] + 1]
+    session.submit(flat)
+    labels = None if data.labels is None else data.labels[outcome.first :]
+    with FrameProgress(console, len(flat), labels) as progress:
+        watch = asyncio.create_task(_bounded_drain(outcome))
+        try:
+            async for chunk in session.chunks():
+                outcome.chunks.append(chunk)
+                progress.add(chunk)
+            progress.finish()
+        except ClusterError as error:
+            outcome.error = error
+        finally:
+            watch.cancel()
+    await session.close()
+    outcome.error = outcome.error or session.failure
+
+
+async def _bounded_drain(outcome: Outcome) -> None:
+    """After an interruption, wait for frames in flight only so long."""
+    await outcome.interruption.wait()
+    await asyncio.sleep(DRAIN_S)
+    if outcome.session is not None:
+        count = outcome.session.in_flight
+        outcome.session.give_up(f"{count} frames in flight did not finish")
+
+
+def roster_of(session: Session) -> dict[str, Any]:
+    """Return the contents of roster.json."""
+    clients = [dict(e) for e in session.roster if e["partition"] == CLIENT]
+    workers = [dict(e) for e in session.roster if e["partition"] != CLIENT]
+    return {
+        "workers": workers,
+        "controller": dict(session.controller),
+        "client": clients[0] if clients else {},
+    }
+
+
+def _print_roster(session: Session, console: Console) -> None:
+    for entry in session.roster:
+        console.print(
+            f"{entry['partition']:<12} pid {entry['pid']:<8} {entry['host']}  "
+            f"{entry['endpoint']}",
+            overflow="ellipsis",
+            no_wrap=True,
+        )

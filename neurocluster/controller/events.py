@@ -1,0 +1,68 @@
+"""Name what the controller's state machine takes and what it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from neurocluster.wire.control import Control
+
+EXIT_DONE: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_INTERRUPTED: Final = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message of a peer arrived."""
+
+    peer: bytes
+    message: Control
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The launcher saw a process end; ``clean`` is exit status 0."""
+
+    pid: int
+    cause: str
+    clean: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """Somebody asked this controller to end."""
+
+
+Event = Received | Exited | Tick | StopAsked
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message to a peer."""
+
+    peer: bytes
+    message: Control
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Write a line of the log."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """End the process."""
+
+    code: int
+    text: str
+
+
+Action = Send | Log | Finish

@@ -1,0 +1,81 @@
+"""Say in words why a run cannot go on, or a member cannot join it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from neurocluster.controller.watch import STALL_NS, Counts
+
+
+def exit_cause(code: int) -> str:
+    """Return words for an exit: ``was killed by signal 9 (SIGKILL)``."""
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = "unknown"
+        return f"was killed by signal {-code} ({name})"
+    return f"ended with exit status {code}"
+
+
+def lost(name: str, how: str, finished: int) -> str:
+    """Return words for a member that is gone."""
+    last = "no frame was finished"
+    if finished >= 0:
+        last = f"last finished frame: {finished}"
+    return f"{name} {how}; {last}"
+
+
+def wrong_version(theirs: str, ours: str) -> str:
+    """Return words for a member of another version."""
+    return (
+        f"version {theirs} does not fit the controller's {ours}; "
+        "install the same version everywhere"
+    )
+
+
+def stalled(counts: Counts, ends: tuple[str, str]) -> str:
+    """Return words for a link on which nothing arrives."""
+    return (
+        f"link {ends[0]}->{ends[1]} is stalled: {counts.received} of {counts.sent} "
+        f"spikes arrived and none for {STALL_NS / 1e9:.0f} s"
+    )
+
+
+def unequal(counts: Counts, ends: tuple[str, str]) -> str:
+    """Return words for a link whose ends disagree at the end of a run."""
+    return (
+        f"link {ends[0]}->{ends[1]} carried {counts.sent} spikes at its "
+        f"source and {counts.received} at its destination"
+    )
+
+
+def fault(name: str, body: Mapping[str, Any]) -> str:
+    """Return words for what a member's FAULT says."""
+    frame = "" if body["frame"] is None else f", frame {body['frame']}"
+    return (
+        f"{name} found a fault on link {body['link']}{frame}: "
+        f"{body['reason']} (expected {body['expected']}, got {body['got']})"
+    )
+
+
+def too_few_workers(limit_ns: int, came: int, partitions: Sequence[str]) -> str:
+    """Return words for a cluster that waited for members in vain."""
+    names = ", ".join(partitions[came:])
+    return (
+        f"{_incomplete(limit_ns)}: {came} of {len(partitions)} workers came"
+        + (f"; nobody runs {names}" if names else "; some are not ready")
+        + "; start more with 'neurocluster worker --connect ...'"
+    )
+
+
+def links_not_made(limit_ns: int, links: Sequence[tuple[str, str]]) -> str:
+    """Return words for a cluster that waited for links in vain."""
+    names = ", ".join(f"{source}->{to}" for source, to in links)
+    return f"{_incomplete(limit_ns)}: links not made: {names}"
+
+
+def _incomplete(limit_ns: int) -> str:
+    return f"the cluster was not complete after {limit_ns / 1e9:.0f} s"

@@ -1,0 +1,93 @@
+"""Exchange control messages over one ZeroMQ socket, used in both directions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import zmq
+
+from neurocluster.transport.zeromq import bind_to, last_endpoint, prepare, watch
+
+CONTROL_BUDGET: Final = 64
+CONTROL_HWM: Final = 10_000
+
+
+class ControlSocket:
+    """Exchange control messages: ROUTER in the controller, DEALER elsewhere."""
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        on_message: Callable[[bytes, bytes], None],
+        *,
+        bind: str | None = None,
+        connect: str | None = None,
+        identity: bytes = b"",
+        limit: int,
+    ) -> None:
+        """Open.
+
+        Args:
+            context: Owns the socket.
+            on_message: Called with (peer identity, message); the identity is empty
+                on the connecting side.
+            bind: Endpoint of the controller.
+            connect: Endpoint to connect to.
+            identity: Of the connecting side.
+            limit: Most bytes of a message.
+
+        Raises:
+            LocalLinkError: The endpoint cannot be bound.
+        """
+        self._router = bind is not None
+        self._socket = context.socket(zmq.ROUTER if bind is not None else zmq.DEALER)
+        prepare(self._socket, CONTROL_HWM, limit)
+        self._on_message = on_message
+        self._path: Path | None = None
+        if bind is not None:
+            self._socket.set(zmq.ROUTER_MANDATORY, 1)
+            name = f"the control endpoint {bind}"
+            self._path = bind_to(self._socket, bind, name)
+        elif connect is not None:
+            self._socket.set(zmq.IDENTITY, identity)
+            self._socket.connect(connect)
+        self.endpoint: str = last_endpoint(self._socket)
+        self._loop = asyncio.get_running_loop()
+        self._stop = watch(self._socket, self._turn)
+        self._loop.call_soon(self._turn)
+
+    def send(self, message: bytes, peer: bytes = b"") -> bool:
+        """Send without waiting; False if the peer is gone or its queue full."""
+        if self._socket.closed:
+            return False
+        parts = [peer, message] if self._router else [message]
+        try:
+            self._socket.send_multipart(parts, zmq.NOBLOCK)
+        except zmq.ZMQError:
+            return False
+        self._loop.call_soon(self._turn)  # the send may have swallowed a signal
+        return True
+
+    def _turn(self) -> None:
+        for _ in range(CONTROL_BUDGET):
+            if self._socket.closed:
+                return
+            try:
+                parts: Sequence[bytes] = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            if len(parts) == 1 + self._router:
+                self._on_message(parts[0] if self._router else b"", parts[-1])
+        self._loop.call_soon(self._turn)
+
+    def close(self, linger_ms: int = 200) -> None:
+        """Close; the last messages get a moment to leave. May be called twice."""
+        if self._socket.closed:
+            return
+        self._stop()
+        self._socket.close(linger_ms)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)

@@ -1,0 +1,83 @@
+"""Silence and stalled links on a clock of our own."""
+
+import struct
+
+from neurocluster.controller.roster import Member
+from neurocluster.controller.watch import (
+    SILENCE_NS,
+    STALL_NS,
+    Counts,
+    LinkWatch,
+    Silence,
+    unequal,
+)
+
+LINKS = {0: ("client", "a.0"), 1: ("a.0", "client")}
+STEP = SILENCE_NS // 4
+
+
+def member(heard_ns=0):
+    return Member(b"1", "worker", 1, "h", None, heard_ns)
+
+
+def body(*, sent=(), received=(), blocked=False):
+    pack = [struct.pack(f"<{2 * len(p)}Q", *sum(p, ())) for p in (sent, received)]
+    return {"sent": pack[0], "received": pack[1], "blocked": blocked}
+
+
+def test_silence_is_found_after_its_limit():
+    one, silence = member(), Silence(1, 1)
+    for now in range(0, SILENCE_NS + 1, STEP):
+        silence.listen([one], now)
+        assert not list(silence.find([one], now))
+    now = SILENCE_NS + STEP
+    silence.listen([one], now)
+    assert list(silence.find([one], now)) == [(one, now)]
+
+
+def test_a_pause_of_the_controller_is_nobodys_silence():
+    one, silence = member(), Silence(1, 1)
+    silence.listen([one], 0)
+    silence.listen([one], 60 * SILENCE_NS)
+    assert not list(silence.find([one], 60 * SILENCE_NS))
+
+
+def test_who_has_reported_may_be_silent():
+    one, silence = member(), Silence(1, 1)
+    one.report = {}
+    assert not list(silence.find([one], 9 * SILENCE_NS))
+
+
+def test_many_workers_on_few_cores_get_more_time():
+    assert Silence(4, 2).limit_ns == SILENCE_NS
+    assert Silence(100, 2).limit_ns > 2 * SILENCE_NS
+
+
+def test_a_link_is_stalled_when_spikes_wait_and_nothing_arrives():
+    watch = LinkWatch(LINKS)
+    watch.beat("client", body(sent=[(0, 9)]))
+    watch.beat("a.0", body(received=[(0, 5)]))
+    assert watch.stalled(0) is None
+    assert watch.stalled(STALL_NS) is None
+    assert watch.stalled(STALL_NS + 1) == Counts(0, 9, 5)
+
+
+def test_an_arrival_or_a_full_target_is_no_stall():
+    watch = LinkWatch(LINKS)
+    watch.beat("client", body(sent=[(0, 9)]))
+    watch.stalled(0)
+    watch.beat("a.0", body(received=[(0, 1)]))
+    assert watch.stalled(STALL_NS + 1) is None
+    watch.beat("a.0", body(received=[(0, 1)], blocked=True))
+    assert watch.stalled(3 * STALL_NS) is None
+    watch.beat("a.0", body(received=[(0, 1)]))
+    assert watch.stalled(4 * STALL_NS) is None
+
+
+def test_ends_are_compared_when_all_have_reported():
+    sender = {"outbound": [[0, 9, 0]], "inbound": [[1, 4, 0]]}
+    receiver = {"outbound": [[1, 4, 0]], "inbound": [[0, 9, 0]]}
+    assert unequal(LINKS, [sender, receiver]) is None
+    receiver["inbound"] = [[0, 8, 0]]
+    assert unequal(LINKS, [sender, receiver]) == Counts(0, 9, 8)
+    assert unequal(LINKS, [sender]) == Counts(0, 9, None)
