@@ -45,7 +45,7 @@ def bench_command(
         with console.status(f"round {number + 1} of {rounds}"):
             run = chain.run(images)
             own = float(run.figures[:, :, 4].sum(1).mean()) / 1e3
-            note({"kernels_us": own + run.encode_ns / len(images) / 1e3})
+            note({"kernels_us": own})
             if folder is not None and weights is not None:
                 note(kernels_round(folder, weights, threshold[0]))
             note(cluster_round(config, frames, prefix="cluster"))
