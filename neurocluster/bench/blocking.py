@@ -1,0 +1,62 @@
+"""Throw a message to and fro over blocking pyzmq: the least a hop takes in Python.
+
+Each end writes the clock into the message just before it sends, and reads the clock
+as soon as `recv` returns. Both ends share CLOCK_MONOTONIC, so each direction counts.
+"""
+
+from __future__ import annotations
+
+import struct
+from time import monotonic_ns
+from typing import Any, Final
+
+import zmq
+
+STAMP: Final = struct.Struct(">q")
+
+
+class BlockingEnd:
+    """Own one PUSH and one PULL socket; the owner calls `close`.
+
+    Attributes:
+        times: Nanoseconds of the hops that ended here.
+    """
+
+    def __init__(self, folder: str, name: str, peer: str, hwm: int, size: int) -> None:
+        """Bind and connect sockets of a folder, for messages of ``size`` bytes."""
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._pull = self._context.socket(zmq.PULL)
+        self._push = self._context.socket(zmq.PUSH)
+        for socket in (self._pull, self._push):
+            socket.set(zmq.LINGER, 0)
+            socket.set(zmq.SNDHWM, hwm)
+            socket.set(zmq.RCVHWM, hwm)
+        self._pull.bind(f"ipc://{folder}/{name}-blocking")
+        self._push.connect(f"ipc://{folder}/{peer}-blocking")
+        self._message = bytearray(size)
+        self.times: list[int] = []
+
+    def throw(self, count: int) -> None:
+        """Send first, then wait for the answer, again and again."""
+        push, pull, times = self._push.send, self._pull.recv, self.times
+        for _ in range(count):
+            STAMP.pack_into(self._message, 0, monotonic_ns())
+            push(self._message)
+            data = pull()
+            times.append(monotonic_ns() - STAMP.unpack_from(data)[0])
+
+    def answer(self, count: int) -> None:
+        """Wait first, then send, again and again."""
+        push, pull, times = self._push.send, self._pull.recv, self.times
+        for _ in range(count):
+            data = pull()
+            times.append(monotonic_ns() - STAMP.unpack_from(data)[0])
+            STAMP.pack_into(self._message, 0, monotonic_ns())
+            push(self._message)
+
+    def close(self) -> None:
+        """Release the sockets; may be called twice."""
+        self._pull.close()
+        self._push.close()
+        if not self._context.closed:
+            self._context.term()
