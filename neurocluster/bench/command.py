@@ -6,7 +6,9 @@ import json as json_
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from rich.console import Console
@@ -61,12 +63,14 @@ def bench_command(
             kernels = {name(t): Kernels(graph, config, t) for t in thresholds}
         groups = _groups(graph, config, frames, kernels, yardsticks)
         measured = measure(groups, rounds, console)
+    setting = name(thresholds[0])
     for samples in measured.rounds:
-        samples |= derived(samples, name(thresholds[0]))
+        samples |= derived(samples, setting)
     results = {
         "schema": SCHEMA,
         "environment": machine,
         "load_average_after": list(os.getloadavg()),
+        "waiting": waiting(measured.rounds, setting),
         "settings": {
             "network": config.network, "threshold": list(config.threshold),
             "window": config.window, "max_spikes": config.max_spikes,
@@ -149,6 +153,13 @@ def derived(samples: Samples, setting: str) -> Samples:
     if losses:
         found["lost"] = sum(map(abs, losses))
     return found
+
+
+def waiting(rounds: Sequence[Samples], setting: str) -> float | None:
+    """Return the share of their time that the kernels waited for a core."""
+    wall, cpu = f"kernels_{setting}_us", f"kernels_{setting}_cpu_us"
+    shares = [1 - s[cpu] / s[wall] for s in rounds if wall in s]
+    return max(0.0, median(shares)) if shares else None
 
 
 def _finish(results: dict[str, Any], measured: Measured, *, json: bool) -> int:

@@ -22,6 +22,8 @@ and the controller. best: kernels_best.py; pystep, native: modes of hop.py with 
 frames as packets; py512: pystep with packets of 512 spikes."""
 THOUSANDS: Final = 10_000
 """Figures from here on are shown in thousands; JSON has them in full."""
+QUIET: Final = 0.1
+"""Waiting for a core above this share spoils the figures."""
 
 
 def show(console: Console, results: Mapping[str, Any]) -> None:
@@ -43,6 +45,11 @@ def show(console: Console, results: Mapping[str, Any]) -> None:
         f" packets of {settings['max_spikes']} spikes.\n{machine['cpu']},"
         f" {machine['cores']} cores, load {loads[0]:.1f} before, {loads[1]:.1f} after."
     )
+    if (results["waiting"] or 0) > QUIET:
+        console.print(
+            "The machine was not quiet: the kernels alone waited"
+            f" {100 * results['waiting']:.0f} % of the time for a core; quote nothing."
+        )
     missing: dict[str, list[str]] = {}
     for row in results["rows"].values():
         if row["reason"] is not None:

@@ -15,7 +15,8 @@ from neurocluster.bench.link import PACKET_SIZES
 
 NO_FOLDER: Final = "needs --yardsticks"
 NOT_PRINTED: Final = "the yardstick printed no such figure"
-UNCOMPARED: Final = (NO_FOLDER, NOT_PRINTED)
+NO_PAIR: Final = "no round has both sides, the yardstick's above 0"
+UNCOMPARED: Final = (NO_FOLDER, NOT_PRINTED, NO_PAIR)
 """Reasons of rows that were measured, but compared with nothing."""
 
 
@@ -162,7 +163,7 @@ def fill(
         (s[row.sample], s[other]) for s in rounds if row.sample in s and other in s
     ]
     others = [samples[other] for samples in rounds if other in samples]
-    ratios = [a / b for a, b in pairs if b]
+    ratios = [a / b for a, b in pairs if b > 0]
     differences = [a - b for a, b in pairs]
     value = sum(own) if row.total and own else _middle(own)
     judged = {"value": value, "ratio": _middle(ratios)}
@@ -186,19 +187,23 @@ def fill(
         "reach": row.reach,
         "bound": "at most" if row.most else "at least",
         "met": met,
-        "reason": _reason(row, own, others, failures, folder=folder),
+        "reason": _reason(
+            row, own, others, failures, folder=folder, missing=figure is None
+        ),
     }
 
 
 def _reason(
     row: Row, own: Sequence[float], others: Sequence[float],
-    failures: Mapping[str, str], *, folder: bool,
+    failures: Mapping[str, str], *, folder: bool, missing: bool,
 ) -> str | None:  # fmt: skip
     """Say why a figure is missing."""
     if not own:
         return failures.get(row.step, "the system does not tell")
-    if row.yardstick is None or others:
+    if row.yardstick is None:
         return None
+    if others:
+        return NO_PAIR if missing else None
     return NOT_PRINTED if folder or not row.outside else NO_FOLDER
 
 

@@ -41,7 +41,8 @@ TRIALS: Final = {
 _KERNELS = re.compile(r"^theta ([\d.]+): ([\d.]+) us a frame", re.MULTILINE)
 _TRIAL = re.compile(
     r"(?P<mode>\w+)\s+w(?P<window>\d+)\s+m(?P<spikes>\d+)\s+fps\s+(?P<fps>[\d.]+)"
-    r" p50/99\s+(?P<p50>[\d.]+)/\s*(?P<p99>[\d.]+).*?hop\s+(?P<hop>-?[\d.]+)"
+    r" p50/99\s+(?P<p50>[\d.]+)/\s*(?P<p99>[\d.]+) cpu/frame"
+    r"\s+(?P<cpu>[\d.]+).*?hop\s+(?P<hop>-?[\d.]+)"
     r"\s+util\s+(?P<busy>[\d.]+)%\s+exact (?P<exact>\w+)"
 )
 _FAILED_TRIAL = re.compile(r"(\w+) (\d+) (\d+) INCOMPLETE")
@@ -193,6 +194,7 @@ def read_trials(text: str) -> dict[str, float]:
         if name is None or trial["exact"] != "True":
             continue
         found[f"{name}_fps"] = float(trial["fps"])
+        found[f"{name}_cpu_us"] = float(trial["cpu"])
         found[f"{name}_hop_us"] = float(trial["hop"])
         found[f"{name}_busy_percent"] = float(trial["busy"])
         found[f"{name}_p50_us"] = float(trial["p50"])

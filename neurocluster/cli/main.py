@@ -321,7 +321,7 @@ def bench(
 ) -> None:  # fmt: skip
     """Measure kernels, hops, links, starts and the cluster, in interleaved rounds.
 
-    Each round takes about half a minute, with yardsticks a minute. What needs
+    Each round takes about a minute, with yardsticks two. What needs
     yardsticks stays empty without them. Quote ratios: figures alone move with the
     machine's load.
 

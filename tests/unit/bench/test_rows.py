@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from neurocluster.bench import rows as r
-from neurocluster.bench.command import derived
+from neurocluster.bench.command import derived, waiting
 from neurocluster.bench.report import short, show
 from neurocluster.bench.rounds import Step, measure, order
 from neurocluster.errors import ClusterError, ConfigError
@@ -59,6 +59,19 @@ def test_cpu_of_a_hop_is_beyond_the_kernels():
     assert derived(samples | {"link_lost": -1}, "0.7") == {"hop_cpu_us": 14, "lost": 1}
 
 
+def test_waiting_is_wall_time_without_cpu_time():
+    rounds = [{"kernels_1_us": 100, "kernels_1_cpu_us": cpu} for cpu in (50, 99, 70)]
+    assert waiting([*rounds, {}], "1") == pytest.approx(0.3)
+    assert waiting([{}], "1") is None
+
+
+def test_a_yardstick_below_zero_gives_no_ratio():
+    rounds = [{"own": 10, "other": -4}]
+    found = r.fill(RATIO, rounds, {}, folder=True)
+    assert found["met"] is found["ratio"] is None
+    assert found["reason"] == r.NO_PAIR
+
+
 def step(name):
     return Step(name, lambda: {name: 1.0})
 
@@ -102,6 +115,7 @@ def test_the_table_fits_a_hundred_columns():
         "settings": {"rounds": 2, "frames": 3000, "window": 16, "max_spikes": 512},
         "environment": {"cpu": "some processor", "cores": 2, "load_average": [1.0]},
         "load_average_after": [2.0],
+        "waiting": 0.6,
         "workloads": [
             {"thresholds": [0.7], "frames": 10, "accuracy_by_count": 0.5,
              "spikes_per_neuron": 0.2},
@@ -113,6 +127,7 @@ def test_the_table_fits_a_hundred_columns():
     lines = out.file.getvalue().splitlines()
     assert max(map(len, lines)) <= 100
     assert not any("…" in line for line in lines)
+    assert any("waited 60 % of the time" in line for line in lines)
     assert len(lines) < len(rows) + 25
 
 

@@ -37,6 +37,7 @@ def test_trials_are_read_by_mode_and_window():
     found = y.read_trials(text)
     assert found["pystep_fps"] == 16100
     assert found["pystep_hop_us"] == 14.6
+    assert found["pystep_cpu_us"] == 112.7
     assert found["pystep_busy_percent"] == 91
     assert found["pystep_single_p99_us"] == 352
     assert not any(name.startswith(("native", "block")) for name in found)
