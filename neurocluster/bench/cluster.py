@@ -1,65 +1,177 @@
-"""Measure a cluster of real processes on this machine."""
+"""Measure a cluster of real processes on this machine: speed, memory, losses."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import uvloop
 
-from neurocluster.client.results import table_of
+from neurocluster.bench.processes import core_count, cpu_ns, pss_mib
+from neurocluster.client.results import Chunk
+from neurocluster.client.session import Session
 from neurocluster.cluster import LocalCluster
 from neurocluster.config import RunConfig
-from neurocluster.data.idx import load_dataset
+from neurocluster.dtypes import U8
+from neurocluster.errors import ClusterError
+from neurocluster.launch.spawn import Template, spawn_template
+from neurocluster.results.tables import link_rows
 
 WARM_UP: Final = 10
 """One frame of this many, at the start, is left out."""
+SINGLE: Final = 3
+"""One frame of this many is enough with one in flight."""
 
 
-def cluster_round(config: RunConfig, frames: int, prefix: str) -> dict[str, float]:
-    """Run one cluster; return its figures, names led by a prefix."""
-    found = uvloop.run(_round(config, frames))
-    return {f"{prefix}_{name}": value for name, value in found.items()}
+def speed_step(config: RunConfig, images: U8, frames: int) -> dict[str, float]:
+    """Measure speed, CPU time and memory with the window full."""
+    run = _run(config, images, frames)
+    rows = run.rows[run.warm :]
+    seconds = float(rows["done_ns"][-1] - rows["done_ns"][0]) / 1e9
+    spent = run.last_cpu_ns - run.first_cpu_ns
+    cores = min(core_count(), run.processes)
+    kernel = sum(report["worker"]["kernel_ns"] for report in run.reports)
+    return {
+        "speed_fps": (len(rows) - 1) / seconds,
+        "speed_cpu_us": spent / len(rows) / 1e3,
+        "speed_kernel_in_place_us": kernel / frames / 1e3,
+        "speed_busy_percent": 100 * spent / (run.last_ns - run.first_ns) / cores,
+        "speed_hops": len(run.network["links"]),
+        "speed_lost": run.lost(),
+        **_memory(run),
+    }
 
 
-async def _round(config: RunConfig, frames: int) -> dict[str, float]:
-    images = load_dataset(None).images
+def single_step(config: RunConfig, images: U8, frames: int) -> dict[str, float]:
+    """Measure the latency of one frame in flight, client to result."""
+    run = _run(config.replace(window=1), images, max(frames // SINGLE, WARM_UP))
+    rows = run.rows[run.warm :]
+    latency = (rows["done_ns"] - rows["started_ns"]) / 1e3
+    p50, p99 = np.percentile(latency, (50, 99))
+    return {
+        "single_p50_us": float(p50),
+        "single_p99_us": float(p99),
+        "single_lost": run.lost(),
+    }
+
+
+def stop_step(config: RunConfig, images: U8, frames: int) -> dict[str, float]:
+    """Stop a cluster in mid-stream; count what was sent and not received."""
+    run = _run(config, images, frames, stop_after=max(frames // SINGLE, 1))
+    return {"stop_frames": len(run.rows), "stop_lost": run.lost()}
+
+
+@dataclass
+class _Run:
+    """What one run of a cluster left.
+
+    Attributes:
+        rows: Finished frames, see `client.engine.RESULT`.
+        warm: Frames that do not count.
+    """
+
+    warm: int
+    rows: Any = None
+    first_ns: int = 0
+    first_cpu_ns: int = 0
+    last_ns: int = 0
+    last_cpu_ns: int = 0
+    processes: int = 0
+    pss: dict[str, list[float | None]] = field(default_factory=dict)
+    network: Any = None
+    reports: Sequence[Any] = ()
+
+    def lost(self) -> int:
+        """Return spikes sent minus spikes received, all links.
+
+        Raises:
+            ClusterError: An end of a link sent no table.
+        """
+        links = link_rows(self.network, self.reports, 0)
+        counts = [(link["spikes_sent"], link["spikes_received"]) for link in links]
+        if any(None in pair for pair in counts):
+            message = "the tables of some links are missing"
+            raise ClusterError(message)
+        return sum(sent - received for sent, received in counts)
+
+
+def _run(
+    config: RunConfig, images: U8, frames: int, stop_after: int | None = None
+) -> _Run:
+    template = spawn_template()
+    try:
+        return uvloop.run(_stream(config, template, images, frames, stop_after))
+    finally:
+        template.discard()
+
+
+async def _stream(
+    config: RunConfig, template: Template, images: U8, frames: int,
+    stop_after: int | None,
+) -> _Run:  # fmt: skip
     flat = images.reshape(len(images), -1)
-    stream = np.resize(flat[:1000], (frames, flat.shape[1]))
-    begin = time.monotonic()
-    async with LocalCluster(config) as cluster:
-        opened = time.monotonic() - begin
+    stream = np.resize(flat, (frames, flat.shape[1]))
+    run = _Run(frames // WARM_UP)
+    async with LocalCluster(config, template=template) as cluster:
         session = cluster.session
         if session is None:
-            return {}
-        own = time.process_time()
+            message = "the cluster is not open"
+            raise ClusterError(message)
+        pids = [int(entry["pid"]) for entry in session.roster]
+        pids.append(int(session.controller["pid"]))
+        run.processes = len(session.roster)
         session.submit(stream)
-        chunks = [chunk async for chunk in session.chunks()]
-        own = time.process_time() - own
+        chunks = await _collect(run, session, pids, stop_after)
+        run.last_ns, run.last_cpu_ns = time.monotonic_ns(), cpu_ns(pids)
+        run.pss = _pss(session, template)
         await session.close()
-        table = table_of(chunks, session.frame_reports(), 0)
-        workers = [report["worker"] for report in session.reports]
-    return _figures(table.rows, workers, opened, own, frames)
+        if session.failure is not None:
+            raise session.failure
+        run.network, run.reports = session.network, session.reports
+    run.rows = np.concatenate([chunk.rows for chunk in chunks])
+    return run
 
 
-def _figures(
-    rows: Any, workers: list[dict[str, Any]], opened: float, own: float, frames: int
-) -> dict[str, float]:
-    rows = rows[frames // WARM_UP :]
-    seconds = float(rows["done_ns"][-1] - rows["done_ns"][0]) / 1e9
-    latency = (rows["done_ns"] - rows["started_ns"]) / 1e3
-    cpu = own + sum(w["run_cpu_ns"] for w in workers if w["partition"] >= 0) / 1e9
-    kernel = sum(w["kernel_ns"] for w in workers) / 1e9
-    speed = (len(rows) - 1) / seconds
-    hops = sum(w["partition"] >= 0 for w in workers) + 1
+async def _collect(
+    run: _Run, session: Session, pids: list[int], stop_after: int | None
+) -> list[Chunk]:
+    """Take all results; note the time and the CPU time when the warm-up ends."""
+    chunks, done = [], 0
+    async for chunk in session.chunks():
+        chunks.append(chunk)
+        done += len(chunk.frames)
+        if not run.first_ns and done >= run.warm:
+            run.first_ns, run.first_cpu_ns = time.monotonic_ns(), cpu_ns(pids)
+            run.warm = done
+        if stop_after is not None and done >= stop_after:
+            session.stop()
+    return chunks
+
+
+def _pss(session: Session, template: Template) -> dict[str, list[float | None]]:
+    workers = [e["pid"] for e in session.roster if e["partition"] != "client"]
     return {
-        "fps": speed,
-        "p50_us": float(np.percentile(latency, 50)),
-        "p99_us": float(np.percentile(latency, 99)),
-        "cpu_us": cpu / frames * 1e6,
-        "hop_us": (cpu - kernel) / frames / hops * 1e6,
-        "busy": cpu / frames * speed / 2,
-        "open_s": opened,
-        "rss_mib": sum(w["rss_kib"] for w in workers if w["partition"] >= 0) / 1024,
+        "workers": [pss_mib(pid) for pid in workers],
+        "template": [pss_mib(template.process.pid)],
+        "controller": [pss_mib(int(session.controller["pid"]))],
+    }
+
+
+def _memory(run: _Run) -> dict[str, float]:
+    """Return proportional set sizes, or nothing where the system tells none."""
+    sizes = {
+        name: [size for size in found if size is not None]
+        for name, found in run.pss.items()
+    }
+    if any(len(sizes[name]) != len(run.pss[name]) for name in sizes):
+        return {}
+    return {
+        "pss_worker_mib": max(sizes["workers"]),
+        "pss_workers_mib": sum(sizes["workers"]),
+        "pss_template_mib": sizes["template"][0],
+        "pss_controller_mib": sizes["controller"][0],
+        "pss_all_mib": sum(map(sum, sizes.values())),
     }

@@ -3,98 +3,168 @@
 from __future__ import annotations
 
 import json as json_
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
-import numpy as np
 from rich.console import Console
-from rich.table import Table
 
-from neurocluster.bench.cluster import cluster_round
-from neurocluster.bench.yardsticks import hop_round, kernels_round, write_weights
+from neurocluster.bench.cluster import single_step, speed_step, stop_step
+from neurocluster.bench.environment import environment
+from neurocluster.bench.hop import hop_step
+from neurocluster.bench.kernels import Kernels, bench_data
+from neurocluster.bench.link import link_step
+from neurocluster.bench.report import show
+from neurocluster.bench.rounds import Group, Measured, Samples, Step, measure
+from neurocluster.bench.rows import fill, name, table_rows
+from neurocluster.bench.start import cold_step, first_result_step, forked_step
+from neurocluster.bench.yardsticks import Yardsticks, check_folder, write_weights
 from neurocluster.config import RunConfig
-from neurocluster.data.idx import load_dataset
-from neurocluster.kernels.chain import Chain
-from neurocluster.model.convert import convert
+from neurocluster.launch.warm import warm_engines
+from neurocluster.model.graph import Graph
 from neurocluster.model.load import load_network
+from neurocluster.results.report import WIDTH
 
-KERNEL_FRAMES = 1000
-SETTINGS = (0.7,)
+SCHEMA: Final = 1
+SETTINGS: Final = ((0.7,), (1.0,))
+"""Thresholds of the kernels' rows; the first is the cluster's."""
+LOSSES: Final = ("speed_lost", "single_lost", "stop_lost", "link_lost")
+EXIT_FAILED: Final = 1
 
 
 def bench_command(
     config: RunConfig, folder: Path | None, frames: int, rounds: int, *, json: bool
 ) -> int:
-    """Measure, in interleaved rounds; print medians and ratios."""
-    console = Console(stderr=True, quiet=json, highlight=False)
-    threshold = config.threshold or SETTINGS
-    config = config.replace(threshold=threshold)
+    """Measure, in interleaved rounds; print medians and ratios.
+
+    Returns:
+        0, or 1 if a step failed: its figures are missing, the reason is printed.
+
+    Raises:
+        ConfigError: A yardstick cannot be run.
+    """
+    console = _console(stderr=True)
+    thresholds = (config.threshold,) if config.threshold else SETTINGS
+    config = config.replace(threshold=thresholds[0])
     graph = load_network(config.network)
-    chain = Chain(convert(graph, config.threshold, config.offset))
-    images = load_dataset(None).images[:KERNEL_FRAMES]
-    chain.run(images[:20])
-    weights = write_weights(graph) if folder is not None else None
-    samples: dict[str, list[float]] = {}
-
-    def note(found: dict[str, float]) -> None:
-        for name, value in found.items():
-            samples.setdefault(name, []).append(value)
-
-    for number in range(rounds):
-        with console.status(f"round {number + 1} of {rounds}"):
-            run = chain.run(images)
-            own = float(run.figures[:, :, 4].sum(1).mean()) / 1e3
-            note({"kernels_us": own + run.encode_ns / len(images) / 1e3})
-            if folder is not None and weights is not None:
-                note(kernels_round(folder, weights, threshold[0]))
-            note(cluster_round(config, frames, prefix="cluster"))
-            note(cluster_round(config.replace(window=1), frames // 3, prefix="single"))
-            if folder is not None and weights is not None:
-                note(hop_round(folder, weights, threshold[0], frames))
-    medians = {name: median(values) for name, values in samples.items()}
-    text = _results(medians, samples, config, frames, rounds)
-    if json:
-        Console(soft_wrap=True, highlight=False).print_json(json_.dumps(text))
-    else:
-        _show(text)
-    return 0
-
-
-def _results(
-    medians: dict[str, float], samples: dict[str, list[float]], config: RunConfig,
-    frames: int, rounds: int,
-) -> dict[str, Any]:  # fmt: skip
-    def ratio(a: str, b: str) -> float | None:
-        if a not in samples or b not in samples:
-            return None
-        return float(median(np.array(samples[a]) / np.array(samples[b])))
-
-    return {
-        "threshold": list(config.threshold),
-        "window": config.window,
-        "frames": frames,
-        "rounds": rounds,
-        "medians": medians,
-        "ratios": {
-            "kernels": ratio("kernels_us", "yardstick_kernels_us"),
-            "frames_per_second_pystep": ratio("cluster_fps", "yardstick_pystep_fps"),
-            "frames_per_second_native": ratio("cluster_fps", "yardstick_native_fps"),
-            "hop_us_pystep": ratio("cluster_hop_us", "yardstick_pystep_hop_us"),
-            "single_p50": ratio("single_p50_us", "yardstick_single_p50_us"),
-            "single_p99": ratio("single_p99_us", "yardstick_single_p99_us"),
+    if folder is not None:
+        check_folder(folder, graph, config.threshold)
+    machine = environment()
+    with tempfile.TemporaryDirectory(prefix="nc-bench-") as scratch:
+        yardsticks = None
+        if folder is not None:
+            yardsticks = Yardsticks(folder, write_weights(graph, Path(scratch)))
+        with console.status("loading kernels"):
+            warm_engines()
+            kernels = {name(t): Kernels(graph, config, t) for t in thresholds}
+        groups = _groups(graph, config, frames, kernels, yardsticks)
+        measured = measure(groups, rounds, console)
+    setting = name(thresholds[0])
+    for samples in measured.rounds:
+        samples |= derived(samples, setting)
+    results = {
+        "schema": SCHEMA,
+        "environment": machine,
+        "load_average_after": list(os.getloadavg()),
+        "waiting": waiting(measured.rounds, setting),
+        "settings": {
+            "network": config.network, "threshold": list(config.threshold),
+            "window": config.window, "max_spikes": config.max_spikes,
+            "hwm": config.hwm, "frames": frames, "rounds": rounds,
+            "yardsticks": folder is not None,
         },
-        "samples": samples,
-    }
+        "workloads": [one.workload for one in kernels.values()],
+        "rows": {
+            row.key: fill(
+                row, measured.rounds, measured.failures, folder=folder is not None
+            )
+            for row in table_rows(thresholds, config.window)
+        },
+        "rounds": measured.rounds,
+    }  # fmt: skip
+    return _finish(results, measured, json=json)
 
 
-def _show(text: dict[str, Any]) -> None:
-    console = Console(highlight=False)
-    table = Table(title=f"Medians of {text['rounds']} interleaved rounds")
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    for name, value in text["medians"].items():
-        table.add_row(name, f"{value:,.2f}")
-    for name, value in text["ratios"].items():
-        table.add_row(f"ratio: {name}", "-" if value is None else f"{value:.3f}")
-    console.print(table)
+def _console(*, stderr: bool) -> Console:
+    plain = not (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=WIDTH if plain else None, highlight=False)
+
+
+def _groups(
+    graph: Graph, config: RunConfig, frames: int, kernels: dict[str, Kernels],
+    yardsticks: Yardsticks | None,
+) -> list[Group]:  # fmt: skip
+    """Return the steps; those that are compared share a group."""
+    images = bench_data(graph).images
+    settings = [one.workload["thresholds"][0] for one in kernels.values()]
+
+    def kernels_step() -> Samples:
+        found: Samples = {}
+        for key, one in kernels.items():
+            wall, cpu = one.frame_us()
+            found |= {f"kernels_{key}_us": wall, f"kernels_{key}_cpu_us": cpu}
+        return found
+
+    measured: list[Group] = [
+        (Step("kernels", kernels_step),),
+        (
+            Step("one frame in flight", lambda: single_step(config, images, frames)),
+            Step("cluster", lambda: speed_step(config, images, frames)),
+        ),
+        (Step("link", lambda: link_step(config.hwm)),),
+        (Step("hop", lambda: hop_step(config.hwm)),),
+        (
+            Step("worker, cold", cold_step),
+            Step("worker, forked", forked_step),
+            Step("first result", lambda: first_result_step(config)),
+            Step("stop", lambda: stop_step(config, images, frames)),
+        ),
+    ]
+    if yardsticks is not None:
+        others = (
+            Step("yardstick of kernels", lambda: yardsticks.kernels(settings)),
+            Step(
+                "yardstick of the cluster",
+                lambda: yardsticks.data_path(settings[0], frames),
+            ),
+            Step("yardstick of a link", yardsticks.link),
+        )
+        for place, step in enumerate(others):
+            measured[place] = (*measured[place], step)
+    return measured
+
+
+def derived(samples: Samples, setting: str) -> Samples:
+    """Return what follows from a round's samples.
+
+    The CPU time of a hop is what all processes used for a frame, less the kernels
+    alone in one process (so the yardstick defines it), by hops.
+    """
+    found: Samples = {}
+    kernels = samples.get(f"kernels_{setting}_cpu_us")
+    if kernels is not None and "speed_cpu_us" in samples:
+        beyond = samples["speed_cpu_us"] - kernels
+        found["hop_cpu_us"] = beyond / samples["speed_hops"]
+    losses = [samples[key] for key in LOSSES if key in samples]
+    if losses:
+        found["lost"] = sum(map(abs, losses))
+    return found
+
+
+def waiting(rounds: Sequence[Samples], setting: str) -> float | None:
+    """Return the share of their time that the kernels waited for a core."""
+    wall, cpu = f"kernels_{setting}_us", f"kernels_{setting}_cpu_us"
+    shares = [1 - s[cpu] / s[wall] for s in rounds if wall in s]
+    return max(0.0, median(shares)) if shares else None
+
+
+def _finish(results: dict[str, Any], measured: Measured, *, json: bool) -> int:
+    if json:
+        sys.stdout.write(json_.dumps(results, indent=1) + "\n")
+    else:
+        show(_console(stderr=False), results)
+    return EXIT_FAILED if measured.failures else 0

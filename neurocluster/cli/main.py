@@ -206,16 +206,23 @@ def warm(
 @app.command()
 def bench(
     yardsticks: Annotated[
-        Path | None, typer.Option(help="Folder of yardstick programs to run too.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Programs to compare with, same rounds."),
     ] = None,
     network: Network = None, threshold: Threshold = None,
-    frames: Annotated[int, typer.Option(help="Frames of a cluster run.")] = 3000,
-    rounds: Annotated[int, typer.Option(help="Interleaved rounds.")] = 5,
+    frames: Annotated[
+        int, typer.Option(min=100, help="Frames of a cluster run.")
+    ] = 3000,
+    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds.")] = 5,
     json: Json = False,
 ) -> None:  # fmt: skip
-    """Measure kernels, links and the cluster, interleaved with yardsticks.
+    """Measure kernels, hops, links, starts and the cluster, in interleaved rounds.
 
-    Example: neurocluster bench --rounds 3
+    Each round takes about a minute, with yardsticks two. What needs
+    yardsticks stays empty without them. Quote ratios: figures alone move with the
+    machine's load.
+
+    Example: neurocluster bench --rounds 3 --json > bench.json
     """
 
     def action() -> int:

@@ -73,6 +73,37 @@ def run_stages(
     return fault
 
 
+@jit
+def time_frames(
+    steps: Records, images: U8, ranks_at: int, starts_at: int, live_at: int,
+    rank_count: int, width: int, clock: int, scratch: int, figures: I64,
+) -> int:  # fmt: skip
+    """Encode and run frames one after the other; return the nanoseconds it took.
+
+    Args:
+        steps: (stages + 1,) STEP, see `run_stages`.
+        images: (frames, pixels) uint8.
+        ranks_at: See `kernels.encode.encode_image`, as the next three.
+        starts_at: Scratch.
+        live_at: Scratch.
+        rank_count: One more than the highest rank.
+        width: Bytes of a word of the input.
+        clock: Address of a clock function.
+        scratch: Its argument.
+        figures: (stages, FIGURES) int64, written anew by each frame.
+    """
+    begin = call1(U(clock), U(scratch))
+    words = figures[:, 0].copy()
+    for k in range(images.shape[0]):
+        figures[:, 0] = words
+        count = encode_image(
+            ranks_at, starts_at, live_at, rank_count, images[k], steps[0].words_at,
+            width,
+        )  # fmt: skip
+        run_stages(steps, count, clock, scratch, figures)
+    return call1(U(clock), U(scratch)) - begin
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ChainRun:
     """Results of a chain over some frames.
@@ -82,14 +113,12 @@ class ChainRun:
         potentials: (frames, outputs) int32.
         figures: (frames, stages, FIGURES) int64.
         inputs: (frames,) int64, input spikes.
-        encode_ns: Time spent on encoding.
     """
 
     counts: I32
     potentials: I32
     figures: I64
     inputs: I64
-    encode_ns: int
 
     @property
     def spikes(self) -> I64:
@@ -180,7 +209,7 @@ class Chain:
         counts = np.zeros((frames, outputs), np.int32)
         potentials = np.zeros((frames, outputs), np.int32)
         inputs = np.zeros(frames, np.int64)
-        clock, encode_ns = monotonic_clock(), 0
+        clock = monotonic_clock()
         address = self._scratch[0].ctypes.data
         for k, image in enumerate(flat):
             inputs[k] = count = self._encode(image)
@@ -190,7 +219,25 @@ class Chain:
             layer = self.layers[-1]
             counts[k] = layer.levels(self._potentials, self._levels)
             potentials[k] = layer.potentials(self._potentials, self._levels)
-        return ChainRun(counts, potentials, figures, inputs, encode_ns)
+        return ChainRun(counts, potentials, figures, inputs)
+
+    def time_ns(self, images: U8) -> float:
+        """Return the nanoseconds a frame that encoding and kernels take.
+
+        Args:
+            images: (frames, ...) uint8 images of the input's size; their potentials
+                are not checked, `run` does that.
+        """
+        flat = np.ascontiguousarray(images.reshape(len(images), -1))
+        figures = np.zeros((len(self.layers), FIGURES), np.int64)
+        figures[:, 0] = self._widths[1:]
+        clock, starts, live = (array.ctypes.data for array in self._scratch)
+        spent = time_frames(
+            self._steps, flat, self._ranks.ctypes.data, starts, live,
+            int(self._ranks.max()) + 1, self._widths[0], monotonic_clock(), clock,
+            figures,
+        )  # fmt: skip
+        return spent / len(flat)
 
     def address_counts(self, images: U8) -> list[I64]:
         """Return spikes by address over some frames: input, then each stage."""

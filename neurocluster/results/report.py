@@ -83,7 +83,7 @@ def _summary_table(s: Mapping[str, Any]) -> Table:
     return table
 
 
-def _dense_table(title: str) -> Table:
+def dense_table(title: str) -> Table:
     """Return a table without vertical lines, so that ten columns fit."""
     return Table(
         title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False,
@@ -92,7 +92,7 @@ def _dense_table(title: str) -> Table:
 
 
 def _link_table(links: Sequence[Mapping[str, Any]]) -> Table:
-    table = _dense_table("Links (transit one way, in us)")
+    table = dense_table("Links (transit one way, in us)")
     table.add_column("link", no_wrap=True)
     names = ("spikes", "neg. %", "packets", "B/spike", "p50", "p99", "max")
     for name in (*names, "blocked ms"):
@@ -115,7 +115,7 @@ def _link_table(links: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _worker_table(workers: Sequence[Mapping[str, Any]]) -> Table:
-    table = _dense_table("Processes")
+    table = dense_table("Processes")
     table.add_column("partition", no_wrap=True)
     for name in ("pid", "frames", "spikes", "SynOps", "kernel ms", "CPU ms", "MiB"):
         table.add_column(name, justify="right", no_wrap=True)

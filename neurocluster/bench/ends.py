@@ -1,0 +1,145 @@
+"""Run both ends of a link, each in a fresh interpreter of its own.
+
+A module that measures a link is a program too: ``python -m neurocluster.bench.hop
+near {...}``. The near end measures, prints its figures as JSON and ends. The far end
+serves until its standard input closes, so that it never takes its socket away before
+the near end has read everything; then it prints its own figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from neurocluster.errors import ClusterError
+from neurocluster.launch.spawn import ONE_THREAD
+from neurocluster.link.buffers import Handler, LinkBuffers, link_fault
+from neurocluster.link.records import MORE
+from neurocluster.transport.pump import Pump
+from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet, new_context
+
+TIMEOUT_S: Final = 60.0
+SOCKETS: Final = 8
+_STDIN: Final = 0
+Figures = dict[str, Any]
+End = Callable[[Figures], Figures]
+
+
+def run_ends(module: str, settings: Mapping[str, Any]) -> tuple[Figures, Figures]:
+    """Run both ends of a module; return what the near and the far end found.
+
+    Raises:
+        ClusterError: One of them failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="nc-bench-") as folder:
+        text = json.dumps({**settings, "folder": folder})
+        far, near = _start(module, "far", text), _start(module, "near", text)
+        try:
+            found = _result(near), _result(far)
+        except (subprocess.TimeoutExpired, ValueError) as error:
+            for process in (near, far):
+                process.kill()
+            said = "".join(process.communicate()[1] or "" for process in (near, far))
+            last = "".join(said.strip().splitlines()[-1:]) or str(error)
+            message = f"the ends of {module} failed: {last}"
+            raise ClusterError(message) from error
+        finally:
+            for process in (near, far):
+                process.kill()
+                process.wait()
+    return found
+
+
+def _start(module: str, end: str, text: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", f"neurocluster.bench.{module}", end, text],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, env=os.environ | ONE_THREAD,
+    )  # fmt: skip
+
+
+def _result(process: subprocess.Popen[str]) -> Figures:
+    """Close a process's standard input; return what it prints."""
+    output, errors = process.communicate(timeout=TIMEOUT_S)
+    try:
+        found: Figures = json.loads(output)
+    except ValueError:
+        raise ValueError("".join(errors.strip().splitlines()[-1:])) from None
+    return found
+
+
+def be_end(ends: Mapping[str, End]) -> None:
+    """Be the end that the command line names."""
+    _, name, text = sys.argv
+    sys.stdout.write(json.dumps(ends[name](json.loads(text))))
+
+
+class Node(Protocol):
+    """What `turning` runs: a node, what turns it, and when to stop."""
+
+    node: LinkBuffers
+    handler: Handler
+    done: asyncio.Future[None]
+
+    def after_turn(self) -> None:
+        """Do what follows a turn."""
+
+
+@contextlib.contextmanager
+def turning(
+    node: Node, settings: Figures, name: str, peers: Sequence[str],
+    *, client: bool = False,
+) -> Iterator[Callable[[], None]]:  # fmt: skip
+    """Join a node to its peers by the product's pump; give what wakes it.
+
+    Args:
+        node: The node; a fault ends its ``done`` with an error.
+        settings: ``folder`` holds the sockets, ``hwm`` is theirs.
+        name: Of this node's socket.
+        peers: Names of the nodes that its outgoing links lead to.
+        client: True for a node that always receives.
+    """
+    context, loop = new_context(SOCKETS), asyncio.get_running_loop()
+    where, hwm = f"ipc://{settings['folder']}/", settings["hwm"]
+    inbox = ZmqInbox(context, where + name, hwm, len(node.node.message))
+    outlets = [ZmqOutlet(context, where + p, hwm, lambda: pump.turn()) for p in peers]
+    pump = Pump(
+        node.node, inbox, outlets, schedule=loop.call_soon, always_receive=client
+    )
+    inbox.watch(pump.turn)
+
+    def fault(code: int) -> None:
+        node.done.set_exception(link_fault(node.node, code))
+
+    pump.start(
+        node.handler,
+        on_fault=fault,
+        on_other=lambda _data: MORE,
+        after_turn=node.after_turn,
+    )
+    try:
+        yield pump.wake
+    finally:
+        pump.close()
+        context.term()
+
+
+async def until_released() -> None:
+    """Wait until standard input closes: the near end has all it wants."""
+    loop = asyncio.get_running_loop()
+    released: asyncio.Future[None] = loop.create_future()
+
+    def look() -> None:
+        if not os.read(_STDIN, 1) and not released.done():
+            released.set_result(None)
+
+    loop.add_reader(_STDIN, look)
+    await released
+    loop.remove_reader(_STDIN)
