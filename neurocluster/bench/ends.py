@@ -85,8 +85,11 @@ class Node(Protocol):
     """What `turning` runs: a node, what turns it, and when to stop."""
 
     node: LinkBuffers
-    handler: Handler
     done: asyncio.Future[None]
+
+    @property
+    def handler(self) -> Handler:
+        """Return what a turn calls."""
 
     def after_turn(self) -> None:
         """Do what follows a turn."""

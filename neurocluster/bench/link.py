@@ -158,8 +158,13 @@ class Near:
         addresses = [self.node.record.ctypes.data, self._scratch.ctypes.data]
         self._handles = np.array(addresses, np.int64)
         receive, _ = turn_functions()
-        self.handler = Handler(receive, no_flush(), int(self._handles.ctypes.data))
+        self._functions = receive, no_flush()
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def handler(self) -> Handler:
+        """Return what a turn calls."""
+        return Handler(*self._functions, int(self._handles.ctypes.data), self)
 
     def after_turn(self) -> None:
         """End after the empty frame."""
@@ -187,9 +192,14 @@ class Far:
         self._handles = np.array(
             [node_at, words_at, count, -int(seconds * 1e9), 0], np.int64
         )
-        self.handler = Handler(*turn_functions(), int(self._handles.ctypes.data))
+        self._functions = turn_functions()
         self.wake: Callable[[], None] = lambda: None
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def handler(self) -> Handler:
+        """Return what a turn calls."""
+        return Handler(*self._functions, int(self._handles.ctypes.data), self)
 
     def after_turn(self) -> None:
         """Turn again while packets go out; a full link wakes the pump itself."""

@@ -33,7 +33,6 @@ class Engine:
 
     Attributes:
         node: The links; the transport uses its message buffer and outboxes.
-        handler: What a turn calls.
     """
 
     def __init__(
@@ -99,8 +98,13 @@ class Engine:
         self._image: U8 = np.zeros(pixels, np.uint8)
         self._images: U8 = np.zeros((0, pixels), np.uint8)
         self.receive: Callable[[int], int] = partial(receive, self._handles)
-        self.handler = Handler(*turn_functions(), int(self._handles.ctypes.data))
+        self._functions = turn_functions()
         self.flush: Callable[[], int] = partial(flush, self._handles)
+
+    @property
+    def handler(self) -> Handler:
+        """Return what a turn calls."""
+        return Handler(*self._functions, int(self._handles.ctypes.data), self)
 
     @property
     def started(self) -> int:

@@ -51,11 +51,13 @@ class Handler:
             message buffer.
         flush_at: Function (handles) -> code: note that the inbox is empty.
         handles_at: Array that both take.
+        owner: Owns that array and what it leads to; whoever turns must hold it.
     """
 
     receive_at: int
     flush_at: int
     handles_at: int
+    owner: object
 
 
 class LinkBuffers:

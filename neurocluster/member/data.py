@@ -36,7 +36,9 @@ class EngineLike(Protocol):
     def node(self) -> LinkBuffers:
         """Return the links' buffers."""
 
-    handler: Handler
+    @property
+    def handler(self) -> Handler:
+        """Return what a turn calls."""
 
     def receive(self, size: int) -> int:
         """Handle the packet in the message buffer."""

@@ -58,6 +58,7 @@ class Pump:
         self._scheduled = False
         self._open = True
         self._started = False
+        self._handler: Handler | None = None
         self._on_other: Callable[[bytes], int] = lambda _data: 0
         self._on_fault: Callable[[int], None] = lambda _code: None
         self._after_turn: Callable[[], None] = lambda: None
@@ -100,7 +101,7 @@ class Pump:
         """
         record = self._record[0]
         record["receive_at"], record["flush_at"] = handler.receive_at, handler.flush_at
-        record["handles_at"] = handler.handles_at
+        record["handles_at"], self._handler = handler.handles_at, handler
         self._on_fault, self._on_other = on_fault, on_other
         self._after_turn = after_turn
         self._started = True

@@ -230,7 +230,6 @@ class Engine:
 
     Attributes:
         node: The links; the transport uses its message buffer and outboxes.
-        handler: What a turn calls.
         spec: The partition.
     """
 
@@ -291,8 +290,13 @@ class Engine:
         addresses = [self.node.record, self.record, self._result]
         self._handles = np.array([a.ctypes.data for a in addresses], np.int64)
         self.receive: Callable[[int], int] = partial(receive, self._handles)
-        self.handler = Handler(*turn_functions(), int(self._handles.ctypes.data))
+        self._functions = turn_functions()
         self.flush: Callable[[], int] = partial(flush, self._handles)
+
+    @property
+    def handler(self) -> Handler:
+        """Return what a turn calls."""
+        return Handler(*self._functions, int(self._handles.ctypes.data), self)
 
     def take_reports(self) -> I64:
         """Return and forget (n, 5) uint64: reports of frames closed since last."""
