@@ -139,6 +139,11 @@ class Member:
         what = f"partition {self.node}" if self.node else "a worker"
         return f"{what} (worker pid {self.pid} on {self.host})"
 
+    @property
+    def building(self) -> bool:
+        """Tell whether it is between PREPARE and BOUND: it may compile, not beat."""
+        return bool(self.node) and not self.endpoint
+
 
 class Controller:
     """Decide what the controller of one cluster does."""
@@ -461,7 +466,8 @@ class Controller:
         if self.phase is not Phase.ENDED and self.phase is not Phase.FAILED:
             for member in list(self._members.values()):
                 silent = now_ns - member.heard_ns
-                if silent > self._silence_ns and member.report is None:
+                lost = silent > self._silence_ns and not member.building
+                if lost and member.report is None:
                     del self._members[member.peer]
                     if self.phase is Phase.GATHER and member.role != CLIENT:
                         self._out.append(Log(f"{member.name} fell silent; dropped"))
