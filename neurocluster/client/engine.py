@@ -244,6 +244,7 @@ class Engine:
             burst_words=window * pixels, payload_bytes=max(4 * outputs, 8), clock=clock,
         )  # fmt: skip
         self.started = 0
+        self._image: U8 = np.zeros(pixels, np.uint8)
         # Frames that close within one turn start others; results leave after it.
         size = window + 2 * BUDGET_PACKETS
         self._results: Records = np.zeros(size, RESULT)
@@ -285,7 +286,9 @@ class Engine:
 
     def start(self, image: U8) -> int:
         """Encode a flat uint8 image and pack it; return the frame's number."""
-        code = start_image(self._handles, self.started, image)
+        # One layout, writable: for any other the compiler would run here.
+        self._image[:] = image
+        code = start_image(self._handles, self.started, self._image)
         return self._started(int(code))
 
     def start_order(self, addresses: U32) -> int:
