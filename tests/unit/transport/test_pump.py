@@ -126,7 +126,7 @@ def test_a_worker_receives_nothing_while_an_outbox_is_full():
         w.loop.run()
         assert w.received == 5 + k
     assert w.pump.turns - turns <= 12
-    while not w.received == 10 or w.pump.blocked:
+    while w.received != 10 or w.pump.blocked:
         w.outlets[0].take()
         w.loop.run()
     assert not w.pump.blocked
