@@ -203,7 +203,7 @@ def test_an_outbox_that_is_half_sent_takes_more():
     found = []
     for address in range(60):
         assert n.send(0, [(address, 1)] * 4) == r.MORE
-        if address > 5:  # some always wait, and are moved when room is made
+        if address > 8:  # nine of twelve wait, and are moved when room is made
             found += n.outbox(most=1)
     n.close(0)
     found += n.outbox()
