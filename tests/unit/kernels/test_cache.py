@@ -23,6 +23,7 @@ def sources(tmp_path, monkeypatch):
     for folder in cache.COMPILED:
         (package / folder).mkdir(parents=True)
         (package / folder / "a.py").write_text("1")
+    (package / "dtypes.py").write_text("1")
     monkeypatch.setattr(cache, "__file__", str(package / "kernels" / "cache.py"))
     return package
 
@@ -42,6 +43,12 @@ def test_a_change_of_any_compiled_source_makes_a_new_folder(sources, folder):
     (sources / folder / "b.py").write_text("")
     (sources / folder / "notes.txt").write_text("no source")
     assert cache.sources_digest() == changed  # an empty file compiles to nothing
+
+
+def test_constants_that_kernels_compile_in_count_too(sources):
+    before = cache.sources_digest()
+    (sources / "dtypes.py").write_text("POTENTIAL_LIMIT = 3")
+    assert cache.sources_digest() != before
 
 
 def test_every_compiled_function_lies_in_a_folder_that_counts():
