@@ -85,7 +85,10 @@ def _partition(
     )  # fmt: skip
     inbound, outbound = plan.inbound(partition.name), plan.outbound(partition.name)
     layer = compile_layer(spec, inbound[0].width, outbound[0].width)
-    memory = partition_bytes(spec, outbound, layer.most_touched, layer.most_firings)
+    memory = partition_bytes(
+        spec, outbound, layer.most_touched, layer.most_firings,
+        array_bytes=layer.array_bytes, context_bytes=layer.context_bytes,
+    )  # fmt: skip
     return {
         "partition": partition.name,
         "rows": list(partition.rows),

@@ -52,6 +52,18 @@ class CompiledLayer:
     most_touched: int
     most_firings: int
 
+    @property
+    def context_bytes(self) -> int:
+        """Return what the state of one frame takes, padding cells included."""
+        level = 2 if self.fast else 4
+        cells = self.cells * (4 + level) + 4 * max(self.pool_cells, 1)
+        return cells + STATE.itemsize
+
+    @property
+    def array_bytes(self) -> int:
+        """Return what the constant arrays take."""
+        return sum(array.nbytes for array in self.arrays)
+
     def new_states(self, count: int) -> tuple[Records, list[npt.NDArray[np.generic]]]:
         """Return (count,) STATE at the start of a frame, and what keeps it alive."""
         states = np.zeros(count, STATE)

@@ -48,6 +48,7 @@ class Template:
         self._roles = roles
         self._children: dict[int, Child] = {}
         self._pending = b""
+        self._selector = selectors.DefaultSelector()
         self._wake, self._signal = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(self._signal, False)
@@ -63,7 +64,7 @@ class Template:
     def run(self) -> int:
         """Serve until standard input ends; return the exit code."""
         _say({"ready": os.getpid()})
-        with selectors.DefaultSelector() as selector:
+        with self._selector as selector:
             selector.register(0, selectors.EVENT_READ)
             selector.register(self._wake, selectors.EVENT_READ)
             while not self._stop:
@@ -102,7 +103,7 @@ class Template:
             os.close(lease)
             self._become(reader, str(request["log"]))
             arguments = request["arguments"]
-            _run_child(self._roles[role], arguments)  # type: ignore[arg-type]
+            _run_child(self._roles, role, arguments)  # type: ignore[arg-type]
         os.close(reader)
         self._children[pid] = Child(slot, role, lease)
         _say({"started": slot, "pid": pid})
@@ -112,6 +113,7 @@ class Template:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._selector.close()
         os.close(self._wake)
         os.close(self._signal)
         for child in self._children.values():
@@ -172,12 +174,14 @@ def _say(event: dict[str, object]) -> None:
 
 
 def _run_child(
-    function: Callable[[dict[str, str]], int], arguments: dict[str, str]
+    roles: Mapping[str, Callable[[dict[str, str]], int]],
+    role: str,
+    arguments: dict[str, str],
 ) -> None:
     """Run a child's main function and end the process, whatever happens."""
     code = EXIT_BUG
     try:
-        code = function(arguments)
+        code = roles[role](arguments)
     except BaseException:  # noqa: BLE001 - the last frame of a forked process
         traceback.print_exc()
     finally:

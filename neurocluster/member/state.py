@@ -17,6 +17,8 @@ from neurocluster.wire.control import Control, Kind
 BEAT_NS: Final = 100_000_000
 GIVE_UP_NS: Final = 30_000_000_000
 """How long a member without a lease pipe keeps asking a silent controller."""
+PAUSE_NS: Final = 200_000_000
+"""Time without any event: this process did not run, so it could hear nobody."""
 EXIT_DONE, EXIT_BUG, EXIT_LOST, EXIT_MISMATCH = 0, 70, 75, 76
 
 
@@ -158,6 +160,7 @@ class Member:
         self._register, self._leased = register, leased
         self._lease_ns = 0
         self._heard_ns: int | None = None
+        self._last_ns: int | None = None
         self._next_ns = 0
         self._inbound: dict[int, str] = {}
         self._widths: dict[int, int] = {}
@@ -178,6 +181,9 @@ class Member:
             return []
         if self._heard_ns is None:
             self._heard_ns = now_ns
+        if self._last_ns is not None and now_ns - self._last_ns > PAUSE_NS:
+            self._heard_ns += now_ns - self._last_ns
+        self._last_ns = now_ns
         if isinstance(event, Received):
             self._received(event.message, now_ns)
         elif isinstance(event, Bound):

@@ -8,7 +8,6 @@ and flatten order. README describes it.
 from __future__ import annotations
 
 import json
-import zipfile
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, cast
@@ -111,18 +110,23 @@ def load_network(path: str | Path | None = None) -> Graph:
 
 
 def _load(path: Path, name: str) -> Graph:
+    arrays: dict[str, Any] | None = None
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                message = f"{path} is not a network file: it is no .npz archive"
-                raise ModelError(message)
-            arrays = {key: file[key] for key in file.files}
+        with path.open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            if isinstance(found, np.lib.npyio.NpzFile):
+                with found:
+                    arrays = {key: found[key] for key in found.files}
     except FileNotFoundError as error:
         message = f"network file {path} does not exist"
         raise ModelError(message) from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    # A damaged archive makes zipfile, zlib, struct and numpy raise what they like.
+    except Exception as error:
         message = f"{path} is not a network file, or it is truncated: {error}"
         raise ModelError(message) from error
+    if arrays is None:
+        message = f"{path} is not a network file: it is no .npz archive"
+        raise ModelError(message)
     reader = _Reader(str(path), arrays)
     return checked(_graph(reader, reader.architecture(), name), str(path))
 

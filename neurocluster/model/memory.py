@@ -11,8 +11,8 @@ from neurocluster.model.spec import PartitionSpec
 HEADER: Final = 64
 IPC_BYTES: Final = 64 * 1024
 """What the kernel holds of one ipc link, measured."""
-CELL_BYTES: Final = 8
-"""Of a neuron's potential and level, pooling counts included."""
+REPORT_BYTES: Final = (1 << 14) * 5 * 8
+"""Frame reports that wait for the next BEAT, of a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class PartitionMemory:
     """Bytes that one partition may need.
 
     Attributes:
-        weights: Its arrays.
+        weights: Its arrays, and its table of reports.
         contexts: ``window`` copies of its state.
         outboxes: What one incoming packet can cause.
     """
@@ -41,7 +41,13 @@ def link_bytes(link: Link, hwm: int, max_spikes: int) -> int:
 
 
 def partition_bytes(
-    spec: PartitionSpec, outbound: tuple[Link, ...], touched: int, firings: int
+    spec: PartitionSpec,
+    outbound: tuple[Link, ...],
+    touched: int,
+    firings: int,
+    *,
+    array_bytes: int,
+    context_bytes: int,
 ) -> PartitionMemory:
     """Return the bound of one partition.
 
@@ -50,11 +56,13 @@ def partition_bytes(
         outbound: Its outgoing links.
         touched: Most neurons that one spike touches.
         firings: Most firings of a neuron by one spike.
+        array_bytes: Its constant arrays.
+        context_bytes: The state of one frame.
     """
     width = max((link.width for link in outbound), default=2)
-    burst = spec.max_spikes * touched * firings * width * len(outbound)
+    packet = spec.max_spikes * width + HEADER
+    burst = touched * firings * packet * len(outbound)
     pending = spec.window * spec.max_spikes * width * len(outbound)
-    contexts = spec.window * spec.neurons * CELL_BYTES
     return PartitionMemory(
-        spec.weight.nbytes + spec.initial.nbytes, contexts, burst + pending
+        array_bytes + REPORT_BYTES, spec.window * context_bytes, burst + pending
     )

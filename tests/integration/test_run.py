@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +11,14 @@ import pytest
 from neurocluster import LocalCluster, load_dataset, load_network
 from neurocluster.kernels.chain import Chain
 from neurocluster.model.convert import convert
-from tests.support.processes import neurocluster, start, summary, table, wait_for
+from tests.support.processes import (
+    ENVIRONMENT,
+    neurocluster,
+    start,
+    summary,
+    table,
+    wait_for,
+)
 
 CONFIGS = ("reference", "split", "direct")
 
@@ -115,6 +124,36 @@ async def test_the_python_api_streams(tmp_path):
     assert [r.frame for r in results] == list(range(20))
     assert all(r.error is None and r.latency_ns > 0 for r in results)
     assert len(again) == 20
+
+
+API = """
+import asyncio
+from neurocluster import LocalCluster, load_dataset
+
+async def main():
+    async with LocalCluster() as cluster:
+        async for result in cluster.stream(load_dataset().images[:5]):
+            print(result.class_by_count)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["run", "api"])
+def test_the_first_run_on_a_machine_compiles_and_succeeds(command, tmp_path):
+    """Nothing is compiled yet, so members are busy for seconds and must not be lost."""
+    arguments = ["-c", API]
+    if command == "run":
+        out = str(tmp_path / "out")
+        arguments = ["-m", "neurocluster", "run", "--frames", "5", "--out", out]
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False,
+        timeout=300, env=ENVIRONMENT | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    if command == "api":
+        assert done.stdout.split() == ["7", "2", "1", "0", "4"]
 
 
 async def test_a_bad_image_fails_alone():

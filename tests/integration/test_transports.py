@@ -108,6 +108,51 @@ async def test_a_full_link_refuses_and_wakes(transport, tmp_path):
     transport.close()
 
 
+@pytest.mark.parametrize("window", [1, 2, 16, 1000])
+async def test_a_slow_reader_loses_nothing(transport, tmp_path, window):
+    """HWM 1, and at most ``window`` packets under way on each link."""
+    await transport.open(1, tmp_path)
+    count, size = 60, 20_000
+    arrived, refused = [0, 0], [0, 0]
+    news = asyncio.Event()
+
+    async def send(number):
+        outlet = transport.outlets[number]
+        for k in range(count):
+            while k - arrived[number] >= window:
+                news.clear()
+                await news.wait()
+            packet = bytes([number, k]) + bytes(size)
+            while not outlet.send(memoryview(packet)):
+                refused[number] += 1
+                transport.room.clear()
+                await transport.room.wait()
+
+    async def read():
+        buffer, found = memoryview(bytearray(1 << 16)), []
+        while len(found) < 2 * count:
+            got = transport.inbox.receive_into(buffer)
+            if got >= 0:
+                assert got == size + 2
+                found.append((buffer[0], buffer[1]))
+                arrived[buffer[0]] += 1
+                news.set()
+            await asyncio.sleep(0.001)
+        return found
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        reader = group.create_task(read())
+        for number in range(2):
+            group.create_task(send(number))
+    found = reader.result()
+    for number in range(2):
+        assert [k for n, k in found if n == number] == list(range(count))
+    assert transport.inbox.receive_into(memoryview(bytearray(8))) == -1
+    if window == 1000:
+        assert min(refused) > 0, "the link was never full"
+    transport.close()
+
+
 async def test_closing_twice_is_harmless(transport, tmp_path):
     await transport.open(2, tmp_path)
     transport.close()

@@ -1,0 +1,204 @@
+"""The fork template: starts, reports every end, and leaves nobody behind."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.support.processes import alive, none_alive, wait_for
+
+ROLES = '''
+import os, signal, sys, time
+from neurocluster.launch.template import Template
+
+def code(arguments):
+    return int(arguments["code"])
+
+def crash(arguments):
+    print("goes out")
+    raise RuntimeError("a bug")
+
+def leave(arguments):
+    sys.exit("left")
+
+def lease(arguments):
+    """Wait for the end of standard input, as every role does."""
+    while os.read(0, 100):
+        pass
+    open(arguments["file"], "w").close()
+    return 0
+
+def stubborn(arguments):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    open(arguments["file"], "w").close()
+    while True:
+        time.sleep(1)
+
+def controller(arguments):
+    with open(arguments["file"], "ab", buffering=0) as file:
+        while data := os.read(0, 4096):
+            file.write(data)
+    return 0
+
+def state(arguments):
+    print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL,
+          signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL,
+          len(os.listdir("/proc/self/fd")))
+    return 0
+
+names = ("code", "crash", "leave", "lease", "stubborn", "controller", "state")
+sys.exit(Template({name: globals()[name] for name in names}).run())
+'''
+
+
+class Driver:
+    """A template with roles of its own."""
+
+    def __init__(self, folder):
+        self.folder, self.slots = folder, {}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", ROLES], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        assert self.event() == {"ready": self.process.pid}
+
+    def event(self):
+        return json.loads(self.process.stdout.readline())
+
+    def ask(self, **request):
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+
+    def start(self, slot, role, **arguments):
+        """Start a child; return its pid."""
+        log = str(self.folder / f"{slot}.log")
+        self.ask(slot=slot, role=role, log=log, arguments=arguments)
+        event = self.event()
+        assert event == {"started": slot, "pid": event["pid"]}
+        self.slots[slot] = event["pid"]
+        return event["pid"]
+
+    def log(self, slot):
+        return (self.folder / f"{slot}.log").read_text()
+
+    def close(self):
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+        for pid in self.slots.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def template(tmp_path):
+    driver = Driver(tmp_path)
+    yield driver
+    driver.close()
+
+
+@pytest.mark.parametrize(
+    ("role", "arguments", "code", "log"),
+    [
+        ("code", {"code": "0"}, 0, ""), ("code", {"code": "76"}, 76, ""),
+        ("crash", {}, 70, "RuntimeError: a bug"), ("leave", {}, 70, "SystemExit: left"),
+        ("none", {}, 70, "KeyError: 'none'"),
+    ],
+)  # fmt: skip
+def test_every_end_is_reported_with_its_status(template, role, arguments, code, log):
+    pid = template.start("x", role, **arguments)
+    assert template.event() == {"exited": "x", "pid": pid, "code": code}
+    assert log in template.log("x")
+    template.start("y", "code", code="0")  # it goes on
+    assert template.event()["exited"] == "y"
+
+
+def test_what_a_child_prints_goes_to_its_log(template):
+    template.start("x", "crash")
+    template.event()
+    assert template.log("x").startswith("goes out\n")
+
+
+def test_a_killed_child_is_reported_with_its_signal(template, tmp_path):
+    pid = template.start("x", "lease", file=str(tmp_path / "f"))
+    os.kill(pid, signal.SIGKILL)
+    assert template.event() == {"exited": "x", "pid": pid, "code": -9}
+
+
+def test_the_controller_hears_of_every_exit(template, tmp_path):
+    heard = tmp_path / "heard"
+    template.start("controller", "controller", file=str(heard))
+    pid = template.start("x", "code", code="3")
+    event = template.event()
+    assert event == {"exited": "x", "pid": pid, "code": 3}
+    wait_for(lambda: heard.exists() and heard.read_bytes().endswith(b"\n"))
+    assert json.loads(heard.read_text()) == event
+
+
+def test_release_ends_one_child(template, tmp_path):
+    for slot in ("x", "y"):
+        template.start(slot, "lease", file=str(tmp_path / slot))
+    template.ask(release="x")
+    event = template.event()
+    assert (event["exited"], event["code"]) == ("x", -15)
+    assert alive(template.slots["y"])
+
+
+def test_requests_may_come_together_or_in_pieces(template, tmp_path):
+    lines = "".join(
+        json.dumps({
+            "slot": str(k), "role": "code", "log": str(tmp_path / "log"),
+            "arguments": {"code": str(k)},
+        }) + "\n"
+        for k in range(3)
+    )  # fmt: skip
+    for part in (lines[:10], lines[10:150], lines[150:]):
+        template.process.stdin.write(part)
+        template.process.stdin.flush()
+        time.sleep(0.02)
+    events = [template.event() for _ in range(6)]
+    assert {e["exited"]: e["code"] for e in events if "exited" in e} == {
+        "0": 0, "1": 1, "2": 2,
+    }  # fmt: skip
+
+
+def test_a_child_begins_fresh(template):
+    template.start("other", "lease", file="/dev/null")
+    template.start("x", "state")
+    template.event()
+    # standard streams and the one that lists them
+    assert template.log("x").split() == ["True", "True", "4"]
+
+
+@pytest.mark.parametrize("end", ["close", "term"])
+def test_its_end_ends_all_children_within_two_seconds(template, tmp_path, end):
+    ready = tmp_path / "ready"
+    template.start("x", "lease", file=str(tmp_path / "f"))
+    template.start("y", "stubborn", file=str(ready))
+    wait_for(ready.exists)
+    begin = time.monotonic()
+    if end == "close":
+        template.process.stdin.close()
+    else:
+        template.process.terminate()
+    assert template.process.wait(5) == 0
+    assert time.monotonic() - begin < 2.5
+    none_alive(template.slots.values(), 0.1)
+
+
+def test_children_outlive_a_killed_template_only_for_a_moment(template, tmp_path):
+    """No child holds the lease of another, so each sees the end of its own."""
+    files = [tmp_path / str(k) for k in range(3)]
+    for k, file in enumerate(files):
+        template.start(str(k), "lease", file=str(file))
+    template.process.kill()
+    for file in files:
+        wait_for(file.exists, 5)
+    none_alive(template.slots.values())
