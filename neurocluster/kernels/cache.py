@@ -15,14 +15,8 @@ from pathlib import Path
 from typing import Final
 
 COMPILED: Final = (
-    "kernels",
-    "link",
-    "metrics",
-    "worker",
-    "client",
-    "wire",
-    "transport",
-)
+    "kernels", "link", "metrics", "worker", "client", "wire", "transport", "bench",
+)  # fmt: skip
 KEPT: Final = 4
 """Folders of older sources that stay."""
 

@@ -207,7 +207,7 @@ def link_fault(node: LinkBuffers, code: int) -> RemoteLinkError:
     number = int(state["fault_link"])
     specs = (*node.inbound_specs, *node.outbound_specs)
     names = {link.index: link.name for link in specs}
-    unknown = node.inbound_names if number < 0 else f"number {number}"
+    unknown = node.inbound_names if number < 0 else str(number)
     frame = int(state["fault_frame"])
     return RemoteLinkError(
         names.get(number, unknown),

@@ -333,22 +333,16 @@ def test_a_worker_that_fell_silent_before_the_start_is_replaced():
     assert d.phase is P.WIRE
 
 
-@pytest.mark.parametrize("slow", EVERYBODY)
-def test_a_member_may_build_for_seconds_without_a_beat(slow):
-    """It compiles kernels; its launcher would tell if it died."""
+def test_a_member_may_build_for_seconds():
+    """It compiles beside its loop, so its beats go on."""
     d = at(P.WIRE)
-    others = [peer for peer in EVERYBODY if peer != slow]
-    d.say(K.BOUND, *others)
-    d.say(K.BEAT, slow)  # was on its way
-    assert d.ticks(6000, *others) == []
-    assert d.phase is P.WIRE
-    d.say(K.BOUND, slow)
-    assert d.sent(K.CONNECT) == set(EVERYBODY)
+    assert finish(d.ticks(6000, *EVERYBODY)) == []
+    d.say(K.BOUND, *EVERYBODY)
     d.say(K.LINKED, *EVERYBODY)
     assert d.phase is P.RUN
 
 
-def test_silence_after_bound_counts_again():
+def test_silence_counts_while_links_are_made():
     d = at(P.WIRE)
     d.say(K.BOUND, A)
     d.ticks(1200, CLIENT, B)
@@ -358,7 +352,7 @@ def test_silence_after_bound_counts_again():
 def test_a_build_that_never_ends_meets_the_deadline():
     d = at(P.WIRE)
     d.say(K.BOUND, CLIENT, A)
-    actions = d.ticks(12_000, CLIENT, A)
+    actions = d.ticks(12_000, *EVERYBODY)
     (end,) = finish(actions)
     assert "the cluster was not complete after 10 s" in end.text
     assert "a.0->b.0" in end.text

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurocluster.link import records as r
-from neurocluster.link.sender import stamp
+from neurocluster.link.outbox import stamp
 from neurocluster.wire.packet import (
     FAILED,
     HEADER_BYTES,

@@ -44,12 +44,12 @@ def hello(link, width, **changes):
 HELLOS = (hello(3, 2), hello(4, 4))
 FAULT = m.LinkFault("a->b", 3, "gap", 1, 2)
 UP = [
-    control(Kind.WELCOME, epoch=0), m.Prepared(), control(Kind.PREPARE),
-    m.Prepared("ipc://b"), control(Kind.CONNECT), *HELLOS, control(Kind.GO),
+    control(Kind.WELCOME, epoch=0), control(Kind.PREPARE), m.Bound("ipc://b"),
+    control(Kind.CONNECT), *HELLOS, control(Kind.GO),
 ]  # fmt: skip
 STEPS = {
-    m.Phase.JOINING: 0, m.Phase.STANDBY: 2, m.Phase.BOUND: 4, m.Phase.LINKED: 7,
-    m.Phase.RUNNING: 8,
+    m.Phase.JOINING: 0, m.Phase.STANDBY: 1, m.Phase.BUILDING: 2, m.Phase.BOUND: 3,
+    m.Phase.LINKED: 6, m.Phase.RUNNING: 7,
 }  # fmt: skip
 
 
@@ -86,15 +86,14 @@ def test_bring_up_step_by_step():
     d = Driver()
     d.say(m.Tick())
     assert d.sent() == [Kind.REGISTER]
-    assert d.say(UP[0]) == [m.Warm()]
-    d.say(UP[1])
+    d.say(UP[0])
     assert d.sent() == [Kind.READY]
-    assert d.say(UP[2]) == [m.CloseData(), m.Bind(PREPARE)]
-    (bound,) = d.say(UP[3])
+    assert d.say(UP[1]) == [m.CloseData(), m.Build(PREPARE)]
+    (bound,) = d.say(UP[2])
     assert bound.message == Control(
         Kind.BOUND, {"endpoint": "ipc://b"}, GENERATION, EPOCH
     )
-    (connect,) = d.say(UP[4])
+    (connect,) = d.say(UP[3])
     assert connect.endpoints == ((5, "ipc://d"),)
     assert connect.hellos[5] == hello(5, 2).message
     assert d.say(HELLOS[0]) == []
@@ -105,7 +104,7 @@ def test_bring_up_step_by_step():
 
 def test_hellos_that_outrun_connect_count():
     d = Driver()
-    d.say(*UP[:4], *HELLOS)
+    d.say(*UP[:3], *HELLOS)
     assert d.member.phase is m.Phase.BOUND
     d.say(control(Kind.CONNECT))
     assert d.sent() == [Kind.LINKED]
@@ -120,7 +119,7 @@ def test_hellos_that_outrun_connect_count():
 )  # fmt: skip
 def test_a_hello_that_differs_links_nothing(wrong):
     d = Driver()
-    d.say(*UP[:5], wrong, HELLOS[1])
+    d.say(*UP[:4], wrong, HELLOS[1])
     assert d.member.phase is m.Phase.BOUND
     assert d.member.stale == 1
     d.say(HELLOS[1])
@@ -172,8 +171,8 @@ def test_a_later_epoch_begins_anew_and_an_older_one_is_dropped(phase):
     d = at(phase)
     for epoch in (0, 1 if phase is not P.STANDBY else 0):
         assert d.say(control(K.PREPARE, epoch=epoch)) == []
-    assert d.say(control(K.PREPARE, epoch=7)) == [m.CloseData(), m.Bind(PREPARE)]
-    d.say(m.Prepared("ipc://new"))
+    assert d.say(control(K.PREPARE, epoch=7)) == [m.CloseData(), m.Build(PREPARE)]
+    d.say(m.Bound("ipc://new"))
     assert d.member.phase is P.BOUND
     for kind in (K.CONNECT, K.GO, K.FAILED, K.TABLES):
         assert d.say(control(kind, epoch=1)) == []
@@ -262,13 +261,13 @@ def test_only_a_member_without_a_lease_pipe_gives_up(phase):
 
 
 def test_own_pauses_are_no_silence_of_the_controller():
-    """Building an engine may take seconds; ACKs wait in the socket meanwhile."""
+    """A stopped process hears nobody; ACKs wait in the socket meanwhile."""
     for pause in (900, 5000, 60_000):
         d = Driver("client", leased=False)
-        d.say(*UP[:3])
-        d.say(m.Prepared("ipc://b"), after=pause * MS)
+        d.say(*UP[:2])
+        d.say(m.Bound("ipc://b"), after=pause * MS)
         d.say(m.Tick(), after=0)
-        d.say(*UP[4:])
+        d.say(*UP[3:])
         assert d.member.phase is P.RUNNING
         d.say(m.Tick(), after=pause * MS)
         assert d.member.phase is P.RUNNING
@@ -289,7 +288,7 @@ EVENTS = st.one_of(
 
 @given(
     st.lists(st.tuples(EVENTS, st.integers(0, 2000)), max_size=40),
-    st.sampled_from(("worker", "client")), st.booleans(), st.integers(0, 8),
+    st.sampled_from(("worker", "client")), st.booleans(), st.integers(0, 7),
 )  # fmt: skip
 def test_no_sequence_of_events_breaks_a_member(events, role, leased, steps):
     d = Driver(role, leased=leased)
@@ -303,7 +302,9 @@ def test_no_sequence_of_events_breaks_a_member(events, role, leased, steps):
         assert not (ended and actions)
         assert d.member.epoch >= epoch
         epoch = d.member.epoch
-        if m.CloseData() in actions and not any(isinstance(a, m.Bind) for a in actions):
+        if m.CloseData() in actions and not any(
+            isinstance(a, m.Build) for a in actions
+        ):
             assert d.member.phase in (P.FAULTY, P.ENDED)
         if any(isinstance(a, m.Run) for a in actions):
             assert linked
