@@ -11,7 +11,6 @@ from neurocluster.client.engine import Engine as ClientEngine
 from neurocluster.coding.delay import rank_table
 from neurocluster.dtypes import CLIENT
 from neurocluster.kernels.chain import Chain
-from neurocluster.link.records import FRAME_CLOSED
 from neurocluster.model.convert import convert
 from neurocluster.transport.pump import Pump
 from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet, new_context
@@ -46,10 +45,9 @@ class SocketCluster:
             link_specs(plan.inbound(CLIENT)), link_specs(plan.outbound(CLIENT)),
             ranks=rank_table(graph.input), window=window, max_spikes=MAX_SPIKES,
         )  # fmt: skip
-        self.node, self.flush = self.client.node, self.client.flush
-        handlers = self.engines | {CLIENT: self}
+        handlers = self.engines | {CLIENT: self.client}
         inboxes = {name: self._inbox(handlers[name].node) for name in handlers}
-        self.faults, self.counts, self.images = [], [], []
+        self.faults, self.counts = [], []
         self.done = asyncio.Event()
         self.pumps = {
             name: self._pump(name, handlers[name], inboxes, plan) for name in handlers
@@ -80,7 +78,7 @@ class SocketCluster:
         made.append(pump)
         inboxes[name].watch(pump.wake)
         pump.start(
-            handler, on_fault=lambda code: self._fault(name, code),
+            handler.handler, on_fault=lambda code: self._fault(name, code),
             on_other=lambda _data: self._fault(name, -100) or 0,
             after_turn=self._after if name == CLIENT else lambda: None,
         )  # fmt: skip
@@ -90,26 +88,14 @@ class SocketCluster:
         self.faults.append((name, code))
         self.done.set()
 
-    def receive(self, size):
-        code = self.client.receive(size)
-        if code >= 0 and code & 15 == FRAME_CLOSED:
-            self._fill()
-        return code if code < 0 else 16 * self.node.waiting
-
-    def _fill(self):
-        while self.images and self.client.can_start:
-            self.client.start(self.images.pop(0))
-
     def _after(self):
-        self._fill()
         _, counts, _ = self.client.take_results()
         self.counts += counts.tolist()
-        if not self.images and len(self.counts) == FRAMES:
+        if len(self.counts) == FRAMES:
             self.done.set()
 
     async def run(self, images):
-        self.images = [image.reshape(-1) for image in images]
-        self._fill()
+        self.client.offer(images.reshape(len(images), -1))
         self.pumps[CLIENT].wake()
         async with asyncio.timeout(60):
             await self.done.wait()
@@ -145,5 +131,5 @@ async def test_a_slow_reader_loses_nothing(where, window, slow):
         assert engine.node.record["contexts_peak"][0] <= window
         assert engine.node.record["open_frames"][0] == 0
     if window == FRAMES and slow != CLIENT:
-        waited = cluster.pumps["conv1.0"].blocked_ns[0]
+        waited = cluster.pumps["conv1.0"].blocked_total(0)
         assert waited > 0, "the link was never full"
