@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from neurocluster.cluster import LocalCluster
     from neurocluster.data.idx import Dataset, load_dataset
     from neurocluster.errors import NeuroclusterError
-    from neurocluster.model.load import load_network, save_network
+    from neurocluster.model.load import load_network
+    from neurocluster.model.save import save_network
 
 __all__ = [
     "Dataset",
@@ -34,7 +35,7 @@ _HOMES = {
     "Result": "neurocluster.client.results",
     "load_dataset": "neurocluster.data.idx",
     "load_network": "neurocluster.model.load",
-    "save_network": "neurocluster.model.load",
+    "save_network": "neurocluster.model.save",
 }
 
 

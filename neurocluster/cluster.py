@@ -71,7 +71,7 @@ class LocalCluster:
         self._folder = Path()
         self._launcher: LocalLauncher | None = None
         self.session: Session | None = None
-        self._streaming = False
+        self._streams = 0
 
     async def __aenter__(self) -> Self:
         """Start everything; see `open`."""
@@ -159,19 +159,27 @@ class LocalCluster:
         """Stream images through the cluster; yield each frame's result in order.
 
         Args:
-            images: uint8 images, or floats in [0, 1], of the input's shape. A bad
-                image fails alone: its result carries the error.
+            images: uint8 images, or floats in [0, 1], of the input's shape; one
+                uint8 array of all of them is the fastest. A bad image fails alone:
+                its result carries the error.
 
         Raises:
-            ClusterError: The cluster failed; results up to then were yielded.
+            ClusterError: The cluster failed, or another stream began meanwhile;
+                results up to then were yielded.
         """
         if self.session is None:
             message = "the cluster is not open; use 'async with LocalCluster(...)'"
             raise ClusterError(message)
-        self.session.submit(images)
+        self._streams += 1
+        mine, session = self._streams, self.session
         try:
-            async for chunk in self.session.chunks():
+            await session.settle()  # what a stream that was left early still had
+            session.submit(images)
+            async for chunk in session.chunks():
                 for result in chunk.results():
+                    if mine != self._streams:
+                        message = "another stream began; stream one after the other"
+                        raise ClusterError(message)
                     yield result
         except ClusterError as error:
             self.quote_log(error)

@@ -40,6 +40,7 @@ class RunConfig:
         out: Folder of the results; None makes one below ``runs/``.
         name: Part of that folder's name.
         deadline_s: How long the cluster may take to be complete.
+        compare: Compare the results with the dense networks and with one process.
     """
 
     network: str | None = None
@@ -57,6 +58,7 @@ class RunConfig:
     out: str | None = None
     name: str = "run"
     deadline_s: float = 30.0
+    compare: bool = True
 
     def replace(self, **settings: Any) -> Self:
         """Return a copy with some settings replaced, all checked.
@@ -105,7 +107,7 @@ class RunConfig:
         return "\n".join(lines) + "\n"
 
 
-def _toml(value: str | float) -> str:
+def _toml(value: str | float | bool) -> str:
     """Write one value as TOML.
 
     JSON's escapes are TOML's, but for characters beyond 16 bits, which JSON writes
@@ -113,7 +115,7 @@ def _toml(value: str | float) -> str:
     """
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return repr(value)
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def unknown_key(key: str, known: set[str], source: str) -> str:
@@ -213,6 +215,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "out": (str, type(None)),
     "name": (str,),
     "deadline_s": (float,),
+    "compare": (bool,),
 }
 _RANGES: Final = {
     "frames": (1, math.inf),

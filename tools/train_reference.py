@@ -36,7 +36,7 @@ from neurocluster.model.graph import (
     MaxPool,
     Shape,
 )
-from neurocluster.model.load import save_network
+from neurocluster.model.save import save_network
 
 MIRROR: Final = "https://ossci-datasets.s3.amazonaws.com/mnist"
 CONTENT_SHA256: Final = {

@@ -9,6 +9,7 @@ import typer
 
 from neurocluster.cli.exits import CODES, guarded
 from neurocluster.cli.options import (
+    Compare,
     Config,
     Connect,
     Data,
@@ -68,8 +69,8 @@ def run(
     fire: Fire = None, offset: Offset = None, split: SplitOption = None,
     window: Window = None, max_spikes: MaxSpikes = None, hwm: Hwm = None,
     out: Out = None, name: Name = None, deadline_s: Deadline = None,
-    config: Config = None, json: Json = False, quiet: Quiet = False,
-    log: Level = "warning",
+    compare: Compare = None, config: Config = None, json: Json = False,
+    quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
     """Run a network on this machine: controller, workers and client as processes.
 
@@ -145,8 +146,8 @@ def worker(
 @app.command()
 def stream(
     connect: Connect, data: Data = None, frames: Frames = None, start: Start = None,
-    out: Out = None, name: Name = None, json: Json = False, quiet: Quiet = False,
-    log: Level = "warning",
+    out: Out = None, name: Name = None, compare: Compare = None, json: Json = False,
+    quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
     """Stream frames through a cluster that was started by hand; write the results.
 

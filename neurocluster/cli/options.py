@@ -54,6 +54,13 @@ Deadline = Annotated[
     float | None,
     typer.Option("--deadline-s", help="Seconds until the cluster must be complete."),
 ]
+Compare = Annotated[
+    bool | None,
+    typer.Option(
+        "--compare/--no-compare",
+        help="Compare with the dense networks and with one process afterwards.",
+    ),
+]
 Config = Annotated[
     Path | None, typer.Option(help="TOML file of settings; options win over it.")
 ]

@@ -50,7 +50,7 @@ def run_command(
     folder.write_text("config.toml", config.to_toml())
     cluster = LocalCluster(config, logs=folder.logs, template=template)
     outcome = uvloop.run(_run(cluster, folder, data, frames, console))
-    return finish(outcome, folder, data, fixed, console, json=json)
+    return finish(outcome, folder, data, console, json=json, comparing=config.compare)
 
 
 async def _run(

@@ -89,7 +89,7 @@ def stream_command(config: RunConfig, connect: str, *, json: bool, quiet: bool) 
     warm_engines()
     folder.write_text("config.toml", config.to_toml())
     outcome = uvloop.run(_stream(endpoint, folder, data, frames, console))
-    return finish(outcome, folder, data, None, console, json=json)
+    return finish(outcome, folder, data, console, json=json, comparing=config.compare)
 
 
 async def _stream(

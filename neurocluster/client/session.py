@@ -93,6 +93,16 @@ class Session:
         if self._stream is not None:
             self._stream.stop()
 
+    async def settle(self) -> None:
+        """Start no more frames; drop the results of those in flight.
+
+        Raises:
+            ClusterError: The cluster failed.
+        """
+        self.stop()
+        async for _ in self.chunks():
+            pass
+
     @property
     def in_flight(self) -> int:
         """Return how many frames were started and have no result yet."""

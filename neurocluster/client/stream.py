@@ -18,7 +18,12 @@ import numpy.typing as npt
 from neurocluster.client.engine import RESULTS, Engine
 from neurocluster.client.ledger import Ledger
 from neurocluster.client.results import Chunk
-from neurocluster.coding.delay import check_image, input_order, plain_bytes
+from neurocluster.coding.delay import (
+    check_image,
+    image_shapes,
+    input_order,
+    plain_bytes,
+)
 from neurocluster.errors import FrameError
 from neurocluster.model.graph import Input
 
@@ -78,7 +83,7 @@ class Stream:
             self.last = -1
         if isinstance(images, np.ndarray) and self._plain(images):
             self._ledger.frames(len(images))
-            self._engine.offer(images)
+            self._engine.offer(images.reshape(len(images), self._input.shape.size))
         else:
             self._images = iter(images)
             self._start()
@@ -87,8 +92,7 @@ class Stream:
         """Tell whether images need no check, one by one."""
         return (
             images.dtype == np.uint8
-            and images.ndim == 2
-            and images.shape[1] == self._input.shape.size
+            and images.shape[1:] in image_shapes(self._input)
             and plain_bytes(self._input)
         )
 

@@ -56,17 +56,23 @@ def plain_bytes(source: Input) -> bool:
     return source.shift == 0 and 0 < source.scale * 255 <= 1
 
 
+def image_shapes(source: Input) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes that an image may have; the first one is the input's own."""
+    shape = source.shape
+    plane = (shape.height, shape.width, shape.channels)
+    flat: tuple[int, ...] = (shape.size,)
+    return (plane, flat, plane[:2]) if shape.channels == 1 else (plane, flat)
+
+
 def check_image(image: npt.NDArray[Any], source: Input, frame: int) -> None:
     """Refuse an image that cannot be encoded.
 
     Raises:
         FrameError: Its shape, type or a value is wrong.
     """
-    shape = source.shape
-    plane = (shape.height, shape.width, shape.channels)
-    allowed = [plane, (shape.size,)] + ([plane[:2]] if shape.channels == 1 else [])
+    allowed = image_shapes(source)
     if image.shape not in allowed:
-        message = f"frame {frame}: image of shape {image.shape}, expected {plane}"
+        message = f"frame {frame}: image of shape {image.shape}, expected {allowed[0]}"
         raise FrameError(message, frame)
     if image.dtype.kind not in "iuf":
         message = f"frame {frame}: image of type {image.dtype}; give integers or floats"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import socket
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from neurocluster.coding.delay import rank_table
 from neurocluster.dtypes import CLIENT, FirePolicy, Quantizer
 from neurocluster.model.convert import FixedNetwork
 from neurocluster.model.graph import Graph
-from neurocluster.model.load import describe_layer
 from neurocluster.model.partition import Link, Plan
+from neurocluster.model.save import describe_layer, write_network
 from neurocluster.model.spec import partition_spec, spec_to_wire
 
 
@@ -103,8 +104,16 @@ class ClusterPlan:
             "quantizer": self._settings.quantizer,
             "fire": self._settings.fire,
             "window": self._settings.window,
+            "file": network_file(graph),
             "controller": {"host": socket.gethostname(), "pid": os.getpid()},
         }
+
+
+def network_file(graph: Graph) -> bytes:
+    """Return the network file, for what a client compares its results with."""
+    file = io.BytesIO()
+    write_network(file, graph)
+    return file.getvalue()
 
 
 def _neurons(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import IO, Any, Final, cast
 
 import numpy as np
 
@@ -110,25 +110,43 @@ def load_network(path: str | Path | None = None) -> Graph:
 
 
 def _load(path: Path, name: str) -> Graph:
-    arrays: dict[str, Any] | None = None
     try:
         with path.open("rb") as file:
-            found = np.load(file, allow_pickle=False)
-            if isinstance(found, np.lib.npyio.NpzFile):
-                with found:
-                    arrays = {key: found[key] for key in found.files}
+            return read_network(file, name, str(path))
     except FileNotFoundError as error:
         message = f"network file {path} does not exist"
         raise ModelError(message) from error
+    except OSError as error:
+        message = f"network file {path} cannot be read: {error.strerror}"
+        raise ModelError(message) from error
+
+
+def read_network(file: IO[bytes], name: str, source: str) -> Graph:
+    """Read and check a network from an open file.
+
+    Args:
+        file: Holds what `model.save.write_network` writes.
+        name: Of the network.
+        source: What errors call the file.
+
+    Raises:
+        ModelError: The file or the network in it cannot be used.
+    """
+    arrays: dict[str, Any] | None = None
+    try:
+        found = np.load(file, allow_pickle=False)
+        if isinstance(found, np.lib.npyio.NpzFile):
+            with found:
+                arrays = {key: found[key] for key in found.files}
     # A damaged archive makes zipfile, zlib, struct and numpy raise what they like.
     except Exception as error:
-        message = f"{path} is not a network file, or it is truncated: {error}"
+        message = f"{source} is not a network file, or it is truncated: {error}"
         raise ModelError(message) from error
     if arrays is None:
-        message = f"{path} is not a network file: it is no .npz archive"
+        message = f"{source} is not a network file: it is no .npz archive"
         raise ModelError(message)
-    reader = _Reader(str(path), arrays)
-    return checked(_graph(reader, reader.architecture(), name), str(path))
+    reader = _Reader(source, arrays)
+    return checked(_graph(reader, reader.architecture(), name), source)
 
 
 def _graph(reader: _Reader, text: dict[str, Any], name: str) -> Graph:
@@ -181,56 +199,3 @@ def _layer(reader: _Reader, layer: Any) -> Layer:
         weight,
         bias,
     )
-
-
-def describe_layer(layer: Layer) -> dict[str, object]:
-    """Return a layer's entry of the architecture text."""
-    if isinstance(layer, Flatten):
-        return {"name": layer.name, "type": "flatten"}
-    if isinstance(layer, MaxPool):
-        return {
-            "name": layer.name,
-            "type": "max_pool",
-            "kernel": list(layer.kernel),
-            "stride": list(layer.stride),
-        }
-    if isinstance(layer, Dense):
-        return {
-            "name": layer.name,
-            "type": "dense",
-            "units": layer.units,
-            "relu": layer.relu,
-        }
-    return {
-        "name": layer.name,
-        "type": "conv2d",
-        "channels": layer.channels,
-        "kernel": list(layer.kernel),
-        "stride": list(layer.stride),
-        "padding": list(layer.padding),
-        "relu": layer.relu,
-    }
-
-
-def save_network(path: str | Path, graph: Graph) -> None:
-    """Write a network file; `load_network` reads it back."""
-    checked(graph)
-    shape = graph.input.shape
-    text = {
-        "format": FORMAT,
-        "input": {
-            "shape": [shape.height, shape.width, shape.channels],
-            "scale": graph.input.scale,
-            "shift": graph.input.shift,
-        },
-        "layers": [describe_layer(layer) for layer in graph.layers],
-    }
-    if graph.thresholds is not None:
-        text["thresholds"] = list(graph.thresholds)
-    arrays: dict[str, Any] = {"architecture": np.array(json.dumps(text))}
-    for layer in graph.layers:
-        if isinstance(layer, Conv2d | Dense):
-            arrays[f"{layer.name}.weight"] = layer.weight
-            arrays[f"{layer.name}.bias"] = layer.bias
-    with Path(path).open("wb") as file:
-        np.savez_compressed(file, **arrays)

@@ -70,6 +70,7 @@ def _summary_table(s: Mapping[str, Any]) -> Table:
         "accuracy by potential": _percent(s["accuracy_by_potential"]),
         "ANN; Q-ANN floor / round": f"{_percent(s['accuracy_ann'])}; "
         f"{_percent(quantised['floor'])} / {_percent(quantised['round'])}",
+        "same in one process": _one_process(s),
         "spikes per neuron": f"{_fixed(s['spikes_per_neuron'], '.4f')} "
         f"(with pooling units {_fixed(s['spikes_per_neuron_with_pool'], '.4f')})",
         "SynOps per frame": f"{_fixed(s['synops_per_frame'], ',.0f')} "
@@ -81,6 +82,16 @@ def _summary_table(s: Mapping[str, Any]) -> Table:
     for name, text in lines.items():
         table.add_row(name, text)
     return table
+
+
+def _one_process(s: Mapping[str, Any]) -> str:
+    found, total = s["one_process"], s["frames"] - s["frames_failed"]
+    if found["frames_equal"] is None:
+        return "-"
+    return (
+        f"{found['frames_equal']:,} of {total:,} frames in every count; "
+        f"{found['decisions_flipped']:,} decisions differ"
+    )
 
 
 def dense_table(title: str) -> Table:

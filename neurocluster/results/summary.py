@@ -12,11 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from neurocluster.client.results import FrameTable
-from neurocluster.coding.delay import input_spikes, intensity
 from neurocluster.coding.readout import class_by_count, class_by_potential
 from neurocluster.data.idx import Dataset
-from neurocluster.model.convert import FixedNetwork
-from neurocluster.model.dense import ann, q_ann
 from neurocluster.version import VERSION
 
 SCHEMA: Final = 1
@@ -31,34 +28,13 @@ def timer_error_ns() -> int:
     return max(1, int(np.median(np.diff(stamps))))
 
 
-def dense_accuracies(
-    fixed: FixedNetwork, data: Dataset, frames: Any
-) -> dict[str, float | dict[str, float] | None]:
-    """Return the accuracies of the ANN and the Q-ANN over some frames."""
-    if data.labels is None or not len(frames):
-        return {"accuracy_ann": None, "accuracy_qann": {"floor": None, "round": None}}  # type: ignore[dict-item]
-    source = fixed.graph.input
-    labels, images = data.labels[frames], data.images[frames]
-    x = intensity(images.reshape(len(images), -1), source)
-    spikes = input_spikes(images, source)
-    quantised = {}
-    for mode in ("floor", "round"):
-        levels, potentials = q_ann(fixed, spikes, mode)
-        classes = class_by_count(levels.astype(np.int32), potentials.astype(np.int32))
-        quantised[mode] = _fraction(classes == labels)
-    return {
-        "accuracy_ann": _fraction(ann(fixed.graph, x).argmax(1) == labels),
-        "accuracy_qann": quantised,
-    }
-
-
 def _fraction(right: Any) -> float:
     return round(float(np.mean(right)), 6)
 
 
 def summarise(
     network: Mapping[str, Any], table: FrameTable, data: Dataset,
-    links: Sequence[Mapping[str, Any]], dense: Mapping[str, Any],
+    links: Sequence[Mapping[str, Any]], compared: Mapping[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """Return the contents of summary.json; accuracies are fractions."""
     good = table.good
@@ -98,7 +74,7 @@ def summarise(
         "frames_failed": len(table.errors),
         "accuracy_by_count": by_count,
         "accuracy_by_potential": by_potential,
-        **dense,
+        **compared,
         "spikes_per_neuron": None if spikes is None else spikes / neurons,
         "spikes_per_neuron_with_pool": (
             None if spikes is None else (spikes + pooled) / neurons

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from neurocluster import LocalCluster, load_dataset, load_network
+from neurocluster.coding.readout import class_by_count
+from neurocluster.errors import ClusterError
 from neurocluster.kernels.chain import Chain
 from neurocluster.model.convert import convert
 from tests.support.processes import (
@@ -64,6 +66,30 @@ def test_a_chain_on_processes_equals_one_process(tmp_path):
     assert [int(row["spikes_pool"]) for row in rows] == run.spikes_pool.tolist()
     assert [int(row["synops"]) for row in rows] == run.synops.tolist()
     assert [int(row["frame"]) for row in rows] == list(range(100, 400))
+    same = {"frames_equal": 300, "decisions_flipped": 0}
+    assert summary(out)["one_process"] == same
+
+
+def test_a_cut_tells_what_differs_from_one_process(tmp_path):
+    out, cut = tmp_path / "cut", "conv1=rows:2,conv2=channels:2"
+    done = neurocluster("run", "--frames", 200, "--split", cut, "--out", out)
+    assert done.returncode == 0, done.stderr
+    run = Chain(convert(load_network(), None)).run(load_dataset().images[:200])
+    rows = table(out, "frames.csv")
+    counts = np.array([[int(row[f"count_{k}"]) for k in range(10)] for row in rows])
+    classes = [int(row["class_by_count"]) for row in rows]
+    expected = class_by_count(run.counts, run.potentials)
+    assert summary(out)["one_process"] == {
+        "frames_equal": (counts == run.counts).all(1).sum(),
+        "decisions_flipped": (classes != expected).sum(),
+    }
+    settled = ["--quantizer", "floor", "--fire", "settle", "--frames", 30]
+    out = tmp_path / "settled"
+    done = neurocluster("run", "--split", cut, *settled, "--out", out)
+    same = {"frames_equal": 30, "decisions_flipped": 0}
+    assert summary(out)["one_process"] == same
+    done = neurocluster("run", "--no-compare", "--frames", 5, "--out", tmp_path / "n")
+    assert summary(tmp_path / "n")["accuracy_ann"] is None
 
 
 def test_json_summary_is_the_file(tmp_path):
@@ -83,7 +109,9 @@ def test_separate_commands_do_the_same(tmp_path):
     errors = [process.communicate(timeout=10)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * 5, errors
     check_links(out)
-    assert summary(out)["frames"] == 40
+    found = summary(out)
+    assert found["frames"] == found["one_process"]["frames_equal"] == 40
+    assert found["accuracy_ann"] == 1.0
     assert not connection.exists()
 
 
@@ -123,7 +151,25 @@ async def test_the_python_api_streams(tmp_path):
         again = [result async for result in cluster.stream(images)]
     assert [r.frame for r in results] == list(range(20))
     assert all(r.error is None and r.latency_ns > 0 for r in results)
-    assert len(again) == 20
+    assert [r.frame for r in again] == list(range(20))
+
+
+async def test_a_stream_that_is_left_early_leaves_the_next_one_alone():
+    images = load_dataset().images[:200]
+    async with LocalCluster() as cluster:
+        async for first in cluster.stream(images):
+            assert first.frame == 0
+            break
+        later = cluster.stream(list(images[100:110]))
+        found = [result async for result in later]
+        assert [r.frame for r in found] == list(range(10))
+        overtaken = cluster.stream(images)
+        await anext(overtaken)
+        assert (await anext(cluster.stream(images[7:9]))).class_by_count == 9
+        with pytest.raises(ClusterError, match=r"another stream began"):
+            await anext(overtaken)
+    labels = load_dataset().labels[100:110].tolist()
+    assert [r.class_by_count for r in found] == labels
 
 
 API = """

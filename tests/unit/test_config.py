@@ -47,7 +47,7 @@ def test_every_setting_is_an_option_of_run():
         threshold=st.lists(st.floats(1e-9, 1e9), max_size=4),
         offset=st.floats(-1000, 1000), deadline_s=st.floats(0.1, 86400),
         quantizer=st.sampled_from(["hysteresis", "floor", "round"]),
-        fire=st.sampled_from(["once", "settle"]),
+        fire=st.sampled_from(["once", "settle"]), compare=st.booleans(),
         split=st.dictionaries(texts, texts, max_size=3),
     )
 )  # fmt: skip
@@ -73,7 +73,7 @@ def test_command_line_forms():
     ("settings", "words"),
     [
         ({"windw": 3}, "unknown key 'windw'; did you mean 'window'?"),
-        ({"zzzzzz": 3}, "unknown key 'zzzzzz'; known are data, deadline_s"),
+        ({"zzzzzz": 3}, "unknown key 'zzzzzz'; known are compare, data"),
         ({"window": True}, "window: True is bool, not int"),
         ({"window": "3"}, "window: '3' is str, not int"),
         ({"window": 2000}, "window: 2000 must be from 1 to 1024"),

@@ -37,7 +37,10 @@ NETWORK = {
         {"type": "dense", "units": 3},
     ],
 }  # fmt: skip
-DENSE = {"accuracy_ann": 0.5, "accuracy_qann": {"floor": 0.5, "round": None}}
+DENSE = {
+    "accuracy_ann": 0.5, "accuracy_qann": {"floor": 0.5, "round": None},
+    "one_process": {"frames_equal": 3, "decisions_flipped": 1},
+}  # fmt: skip
 
 
 def dataset(labels):
@@ -106,6 +109,7 @@ def test_the_report_fits_and_tells_what_was_lost(monkeypatch):
     assert "conv1.10->conv2.11" in shown
     assert "Nothing lost: 8 spikes sent, 8 received." in shown
     assert "oversubscribed" in shown
+    assert "3 of 4 frames in every count; 1 decisions differ" in shown
 
 
 def test_the_report_claims_nothing_it_does_not_know(monkeypatch):
