@@ -15,10 +15,10 @@ COMMAND = [sys.executable, "-m", "neurocluster"]
 ENVIRONMENT = os.environ | {"NO_COLOR": "1"}
 
 
-def neurocluster(*arguments, timeout=120, cwd=None):
-    """Run a command to its end."""
+def neurocluster(*arguments, timeout=120, cwd=None, prefix=()):
+    """Run a command to its end; ``prefix`` is a command that runs it."""
     return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True,
+        [*prefix, *COMMAND, *map(str, arguments)], capture_output=True, text=True,
         timeout=timeout, check=False, cwd=cwd, env=ENVIRONMENT,
     )  # fmt: skip
 
