@@ -115,7 +115,7 @@ def controller(
     given = dict(locals())
 
     def action() -> int:
-        from neurocluster.cli.separate import controller_command
+        from neurocluster.cli.controller import controller_command
 
         log_level(log)
         return controller_command(configured(config, given), connection, bind)
@@ -135,7 +135,7 @@ def worker(
     """
 
     def action() -> int:
-        from neurocluster.cli.separate import worker_command
+        from neurocluster.cli.worker import worker_command
 
         log_level(log)
         return worker_command(connect, slot)
@@ -156,7 +156,7 @@ def stream(
     given = dict(locals())
 
     def action() -> int:
-        from neurocluster.cli.separate import stream_command
+        from neurocluster.cli.stream import stream_command
 
         log_level(log)
         return stream_command(configured(None, given), connect, json=json, quiet=quiet)

@@ -13,7 +13,7 @@ from neurocluster.coding.delay import rank_table
 from neurocluster.dtypes import CLIENT, FirePolicy, Quantizer
 from neurocluster.model.convert import FixedNetwork
 from neurocluster.model.graph import Graph
-from neurocluster.model.partition import Link, Plan
+from neurocluster.model.partition import Plan
 from neurocluster.model.save import describe_layer, write_network
 from neurocluster.model.spec import partition_spec, spec_to_wire
 
@@ -63,8 +63,8 @@ class ClusterPlan:
         body: dict[str, Any] = {
             "node": node,
             "partition": None,
-            "inbound": [row(link) for link in self.plan.inbound(node)],
-            "outbound": [row(link) for link in self.plan.outbound(node)],
+            "inbound": [list(link.row) for link in self.plan.inbound(node)],
+            "outbound": [list(link.row) for link in self.plan.outbound(node)],
             "settings": shared,
             "plan_hash": self.plan_hash,
         }
@@ -121,11 +121,6 @@ def _neurons(
 ) -> int:
     width = graph.stages[stage].neuron_shape.width
     return (rows[1] - rows[0]) * width * (channels[1] - channels[0])
-
-
-def row(link: Link) -> list[Any]:
-    """Return a link as `link.buffers.LinkSpec` takes it."""
-    return [link.index, link.name, link.first, link.last, link.size, link.width]
 
 
 def plan_hash(fixed: FixedNetwork, plan: Plan, settings: Settings) -> str:

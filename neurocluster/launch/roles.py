@@ -14,12 +14,12 @@ from neurocluster.controller.events import EXIT_FAILED
 from neurocluster.controller.plan import ClusterPlan, Settings
 from neurocluster.controller.run import ControllerOptions, run_controller
 from neurocluster.errors import NeuroclusterError
-from neurocluster.launch.warm import warm_engines
 from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan
 from neurocluster.model.split import parse_splits
 from neurocluster.worker.run import run_worker
+from neurocluster.worker.warm import warm_worker
 
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -81,7 +81,7 @@ def worker_role(arguments: dict[str, str]) -> int:
 
 def warm() -> None:
     """Load what every worker uses, before the first fork."""
-    warm_engines()
+    warm_worker()
 
 
 ROLES: Final = {"controller": controller_role, "worker": worker_role}

@@ -14,6 +14,7 @@ of each exit through the same pipe. No thread and no ZeroMQ context may exist he
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import selectors
@@ -195,6 +196,8 @@ def main() -> int:
     from neurocluster.launch.roles import ROLES, warm
 
     warm()
+    gc.collect()
+    gc.freeze()  # children share these pages; a collection would touch them all
     return Template(ROLES).run()
 
 

@@ -56,6 +56,11 @@ class Link:
         """Return ``source->destination``."""
         return f"{self.source}->{self.destination}"
 
+    @property
+    def row(self) -> tuple[int, str, int, int, int, int]:
+        """Return what each end of the link must know, as PREPARE carries it."""
+        return self.index, self.name, self.first, self.last, self.size, self.width
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -1,0 +1,38 @@
+"""Do `neurocluster controller`: wait for workers and a client that others start."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import tempfile
+from pathlib import Path
+
+from neurocluster.config import RunConfig
+from neurocluster.controller.run import ControllerOptions, run_controller
+from neurocluster.errors import ConfigError
+from neurocluster.launch.roles import build_plan
+
+_log = logging.getLogger(__name__)
+LOCAL = ("tcp://127.", "tcp://localhost", "tcp://[::1]", "ipc://")
+
+
+def controller_command(config: RunConfig, connection: Path, bind: str | None) -> int:
+    """Run a controller; return its exit code.
+
+    Raises:
+        ConfigError: The endpoint is not of this machine.
+    """
+    if bind is not None and not bind.startswith(LOCAL):
+        message = (
+            f"bind: {bind} is not local; this version binds ipc:// and loopback only"
+        )
+        raise ConfigError(message)
+    with tempfile.TemporaryDirectory(prefix="nc-") as folder:
+        endpoint = bind or f"ipc://{folder}/{secrets.token_hex(4)}"
+        plan = build_plan(config.cluster_options(), folder)
+        options = ControllerOptions(
+            endpoint, connection, config.deadline_s, leased=False
+        )
+        count = len(plan.partitions)
+        _log.info("waiting for %d workers and a client at %s", count, connection)
+        return run_controller(plan, options)
