@@ -8,6 +8,7 @@ below 2^29 and the largest sum is checked against 2^53.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import Any, Final, Literal, cast
 
 import numpy as np
@@ -18,30 +19,45 @@ from neurocluster.errors import ModelError
 from neurocluster.model.convert import FixedNetwork
 from neurocluster.model.graph import Conv2d, Dense, Graph, Pair, Shape
 
-BATCH: Final = 250
+BATCH: Final = 10
+"""Frames at once: what a convolution unrolls then stays in the caches."""
 EXACT: Final = 1 << 53
 Rounding = Literal["floor", "round"]
 Plane = npt.NDArray[Any]
 
 
-def patches(images: Plane, kernel: Pair, stride: Pair) -> Plane:
-    """Return (frames, rows, columns, channels, kernel rows, kernel columns)."""
-    view = np.lib.stride_tricks.sliding_window_view(images, kernel, axis=(1, 2))
-    return view[:, :: stride[0], :: stride[1]]
+def windows(images: Plane, kernel: Pair, stride: Pair) -> Iterator[tuple[Pair, Plane]]:
+    """Yield each place of a kernel and what lies there under all its positions.
+
+    Args:
+        images: (frames, rows, columns, channels).
+        kernel: Rows and columns.
+        stride: Rows and columns.
+    """
+    (kh, kw), (sh, sw) = kernel, stride
+    rows = sh * ((images.shape[1] - kh) // sh) + 1
+    columns = sw * ((images.shape[2] - kw) // sw) + 1
+    for i in range(kh):
+        for j in range(kw):
+            yield (i, j), images[:, i : i + rows : sh, j : j + columns : sw]
 
 
 def convolve(images: Plane, weight: Plane, layer: Conv2d) -> Plane:
     """Convolve (frames, rows, columns, channels) with (out, in, rows, columns)."""
-    (ph, pw), kernel = layer.padding, layer.kernel
+    (ph, pw), (kh, kw) = layer.padding, layer.kernel
     padded = np.pad(images, ((0, 0), (ph, ph), (pw, pw), (0, 0)))
-    view = patches(padded, kernel, layer.stride)
-    flat = view.reshape(*view.shape[:3], -1)
-    return flat @ weight.reshape(len(weight), -1).T
+    parts = list(windows(padded, layer.kernel, layer.stride))
+    shape = parts[0][1].shape
+    columns = np.empty((*shape[:3], kh, kw, shape[3]), images.dtype)
+    for (i, j), part in parts:
+        columns[:, :, :, i, j] = part
+    rows = weight.transpose(2, 3, 1, 0).reshape(-1, len(weight))
+    return (columns.reshape(-1, len(rows)) @ rows).reshape(*shape[:3], -1)
 
 
 def max_pool(images: Plane, kernel: Pair, stride: Pair) -> Plane:
     """Return the maximum of each window."""
-    return cast("Plane", patches(images, kernel, stride).max((-2, -1)))
+    return reduce(np.maximum, (part for _, part in windows(images, kernel, stride)))
 
 
 def _batches(images: Plane, shape: Shape) -> Iterator[Plane]:
