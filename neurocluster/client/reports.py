@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 
 from neurocluster.dtypes import I64
+from neurocluster.wire.shapes import FRAME_ROW
 
-FIELDS: Final = 5
-"""Columns: frame, spikes, spikes_pool, synops, service_ns."""
+FIELDS: Final = len(FRAME_ROW)
 
 
 class FrameReports:

@@ -239,6 +239,8 @@ class Controller:
             self._lost(member, f"left: {message.body['reason']}", now_ns)
 
     def _idle(self, member: Member, message: Control, now_ns: int) -> None:
+        if member.role != CLIENT:
+            return  # only the client knows when a session ends
         member.report = message.body["report"]
         self.phase, self._limit_ns = Phase.STOPPING, now_ns + STOP_NS
         self._stop_workers()

@@ -15,6 +15,7 @@ import msgpack
 
 from neurocluster.errors import MalformedMessage, UnsupportedVersion
 from neurocluster.wire.packet import VERSION, unpack
+from neurocluster.wire.shapes import SHAPES
 
 FIELDS: Final = 5
 MOST_ITEMS: Final = 1 << 16
@@ -158,4 +159,7 @@ def _check_body(kind: Kind, body: Any) -> None:
         allowed = types if isinstance(types, tuple) else (types,)
         if type(value) not in allowed:
             message = f"{kind.name}: {name} is {type(value).__name__}"
+            raise MalformedMessage(message)
+        if name in SHAPES and not SHAPES[name](value):
+            message = f"{kind.name}: {name} is not of its form, see WIRE.md"
             raise MalformedMessage(message)

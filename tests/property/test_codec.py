@@ -42,13 +42,40 @@ VALUES = {
 }
 
 
+numbers = st.integers(0, 2**63)
+link_rows = st.lists(
+    st.tuples(numbers, st.text(max_size=9), numbers, numbers, numbers, numbers),
+    max_size=3,
+).map(tuple)
+reports = st.fixed_dictionaries({
+    "inbound": st.lists(st.tuples(*[numbers] * 11), max_size=2).map(tuple),
+    "outbound": st.lists(st.tuples(*[numbers] * 6), max_size=2).map(tuple),
+    "worker": st.dictionaries(st.text(max_size=5), numbers, max_size=3),
+})  # fmt: skip
+texts = st.text(max_size=9)
+SHAPED = {
+    "inbound": link_rows, "outbound": link_rows, "report": reports,
+    "reports": st.lists(reports, max_size=2).map(tuple),
+    "endpoints": st.lists(st.tuples(numbers, texts), max_size=3).map(tuple),
+    "roster": st.lists(
+        st.fixed_dictionaries({
+            "partition": texts, "host": texts, "pid": numbers, "endpoint": texts,
+        }), max_size=2,
+    ).map(tuple),
+    "received": st.integers(0, 3).map(lambda n: bytes(16 * n)),
+    "sent": st.integers(0, 3).map(lambda n: bytes(16 * n)),
+    "rows": st.integers(0, 3).map(lambda n: bytes(40 * n)),
+}  # fmt: skip
+
+
 @st.composite
 def controls(draw):
     kind = draw(st.sampled_from(Kind))
     body = {}
     for name, types in SCHEMAS[kind].items():
         options = types if isinstance(types, tuple) else (types,)
-        body[name] = draw(st.one_of(*(VALUES[t] for t in options)))
+        usual = st.one_of(*(VALUES[t] for t in options))
+        body[name] = draw(SHAPED.get(name, usual))
     return Control(kind, body, draw(st.integers(0, 2**64 - 1)), draw(st.integers(0, 9)))
 
 

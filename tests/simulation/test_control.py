@@ -126,9 +126,11 @@ class World:
     def report(self, pid):
         node = next((n for n, p in self.nodes.items() if p == pid), None)
         inbound = [
-            [k, self.counts.get(k, 9)] for k, (_, t) in LINKS.items() if t == node
+            [k, self.counts.get(k, 9), *[0] * 9]
+            for k, (_, t) in LINKS.items()
+            if t == node
         ]
-        outbound = [[k, 9] for k, (s, _) in LINKS.items() if s == node]
+        outbound = [[k, 9, 0, 0, 0, 0] for k, (s, _) in LINKS.items() if s == node]
         return {"inbound": inbound, "outbound": outbound, "worker": {}}
 
     def run(self, seconds):

@@ -10,7 +10,8 @@ from neurocluster.model.memory import (
     link_bytes,
     partition_bytes,
 )
-from neurocluster.worker.engine import REPORT_FIELDS, Engine
+from neurocluster.worker.engine import Engine
+from neurocluster.worker.records import REPORT_FIELDS
 from tests.support.builders import link_specs, planned, small_graph, specs_of
 
 GRAPH = small_graph(0)

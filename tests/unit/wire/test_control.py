@@ -21,6 +21,16 @@ GOOD = {
     str: "text", int: 7, bool: True, bytes: b"\1\2", dict: {"a": 1},
     tuple: (1, (2, "b")),
 }  # fmt: skip
+REPORT = {
+    "inbound": ((1, *range(10)),), "outbound": ((2, *range(5)),), "worker": {"pid": 4},
+}  # fmt: skip
+LINK = (3, "a->b", 0, 9, 9, 2)
+SHAPED = {
+    "inbound": (LINK, LINK), "outbound": (), "endpoints": ((5, "ipc://x"),),
+    "roster": ({"partition": "p", "host": "h", "pid": 1, "endpoint": "e"},),
+    "received": bytes(32), "sent": b"", "rows": bytes(40), "report": REPORT,
+    "reports": (REPORT, {"inbound": (), "outbound": (), "worker": {}}),
+}  # fmt: skip
 BAD = {str: b"bytes", int: True, bool: 1, bytes: "text", dict: (1,), tuple: {}}
 
 
@@ -30,7 +40,9 @@ def types_of(kind, name):
 
 
 def body_of(kind):
-    return {name: GOOD[types_of(kind, name)[0]] for name in SCHEMAS[kind]}
+    return {
+        name: SHAPED.get(name, GOOD[types_of(kind, name)[0]]) for name in SCHEMAS[kind]
+    }
 
 
 def raw(*values):
@@ -106,15 +118,39 @@ def test_limits_hold_before_anything_is_allocated():
     data = encode_control(Control(Kind.BYE, {"reason": "x" * 100}))
     with pytest.raises(MessageTooLarge, match=f"of {len(data)} bytes, the limit is 99"):
         decode_control(data, 99)
-    many = [0] * (MOST_ITEMS + 1)
+    many = [(0, "e")] * (MOST_ITEMS + 1)
     with pytest.raises(MalformedMessage):
-        decode_control(raw(1, 18, 0, 0, {"reports": many}))
-    assert decode_control(raw(1, 18, 0, 0, {"reports": many[1:]}))
+        decode_control(raw(1, 7, 0, 0, {"endpoints": many}))
+    assert decode_control(raw(1, 7, 0, 0, {"endpoints": many[1:]}))
     with pytest.raises(MalformedMessage):
         decode_control(raw(1, 15, 0, 0, {"report": {str(k): 0 for k in range(65)}}))
     deep = b"\x91" * 2000 + b"\x90"
     with pytest.raises(MalformedMessage):
         decode_control(deep)
+
+
+DAMAGED = {
+    "inbound": [((3, "a->b", 0, 9, 9),), ((3, 4, 0, 9, 9, 2),), (7,), (LINK, ())],
+    "outbound": [((True, "a->b", 0, 9, 9, 2),)],
+    "endpoints": [(("ipc://x", 5),), (5,)],
+    "roster": [({"partition": "p"},), ((),), (SHAPED["roster"][0] | {"pid": "1"},)],
+    "received": [bytes(15)], "sent": [bytes(8)], "rows": [bytes(39)],
+    "report": [
+        {}, REPORT | {"inbound": ((1, 2),)}, REPORT | {"worker": {"pid": "4"}},
+        REPORT | {"worker": ()}, REPORT | {"more": 1}, {"outbound": (), "worker": {}},
+    ],
+    "reports": [(1,), ({},)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_what_lies_inside_a_field_is_checked_too(name):
+    """The controller reads rows and reports without looking twice."""
+    kinds = [kind for kind in Kind if name in SCHEMAS[kind]]
+    for kind in kinds:
+        for damaged in DAMAGED[name]:
+            with pytest.raises(MalformedMessage, match=f"{name} is not of its form"):
+                decode_control(raw(1, int(kind), 0, 0, body_of(kind) | {name: damaged}))
 
 
 def test_kinds_and_fields_are_those_of_wire_md():
