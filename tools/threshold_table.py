@@ -37,7 +37,7 @@ def main() -> int:
     )
     parser.add_argument("--network", help="default: the reference network")
     parser.add_argument("--data", help="default: the MNIST test set")
-    parser.add_argument("--thresholds", default="0.35,0.5,0.7,0.9,1,1.4,2")
+    parser.add_argument("--thresholds", default="0.35,0.5,0.6,0.7,0.8,0.9,1,1.4,2")
     parser.add_argument("--quantizer", default="hysteresis")
     parser.add_argument("--fire", default="once")
     parser.add_argument("--frames", type=int, help="default: all")

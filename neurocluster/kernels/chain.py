@@ -7,10 +7,12 @@ partitions must equal to the last spike, and the yardstick of its kernels.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from numba import carray
 
 from neurocluster.coding.delay import input_order, rank_table
@@ -29,6 +31,8 @@ from neurocluster.model.spec import partition_spec
 STEP: Final = record(
     "kernel_at", "reset_at", "start_at", "layer_at", "state_at", "words_at",
 )  # fmt: skip
+Order = Callable[[int, npt.NDArray[Any]], npt.NDArray[Any]]
+"""Given a stage and the addresses of its input's spikes; returns their new order."""
 FIGURES: Final = 5
 """Per frame and stage: words out, fired, pooled, synops, nanoseconds."""
 U = np.uint64
@@ -192,11 +196,12 @@ class Chain:
             np.zeros(self._input.shape.size + 1, np.int32),
         ]
 
-    def run(self, images: U8) -> ChainRun:
+    def run(self, images: U8, order: Order | None = None) -> ChainRun:
         """Run frames one after the other.
 
         Args:
             images: (frames, ...) uint8 or float images of the input's size.
+            order: Another order for the spikes of each stage; default theirs.
 
         Raises:
             PotentialRangeError: A potential left its range.
@@ -213,13 +218,35 @@ class Chain:
         address = self._scratch[0].ctypes.data
         for k, image in enumerate(flat):
             inputs[k] = count = self._encode(image)
-            fault = run_stages(self._steps, count, clock, address, figures[k])
+            if order is None:
+                fault = run_stages(self._steps, count, clock, address, figures[k])
+            else:
+                fault = self._run_ordered(count, order, figures[k])
             if fault >= 0:
                 raise PotentialRangeError(self._names[fault], self._first_bad(fault), k)
             layer = self.layers[-1]
             counts[k] = layer.levels(self._potentials, self._levels)
             potentials[k] = layer.potentials(self._potentials, self._levels)
         return ChainRun(counts, potentials, figures, inputs)
+
+    def _run_ordered(self, count: int, order: Order, figures: I64) -> int:
+        """Run one frame stage by stage; return the stage at fault, or -1."""
+        clock, scratch, fault = monotonic_clock(), self._scratch[0].ctypes.data, -1
+        for k in range(len(self.layers)):
+            words = self._words(k, count)
+            words[:] = words[order(k, words >> 1)]
+            part = figures[k : k + 1]
+            bad = run_stages(self._steps[k : k + 2], count, clock, scratch, part)
+            fault = k if bad >= 0 and fault < 0 else fault
+            count = int(part[0, 0])
+        return fault
+
+    def _words(self, stage: int, count: int) -> npt.NDArray[Any]:
+        """Return the words in a stage's input buffer, as the array itself."""
+        width = self._widths[stage]
+        at = int(self._steps[stage]["words_at"])
+        view = (ctypes.c_uint8 * (count * width)).from_address(at)
+        return np.frombuffer(view, np.uint16 if width == 2 else np.uint32)
 
     def time_ns(self, images: U8) -> float:
         """Return the nanoseconds a frame that encoding and kernels take.
@@ -247,12 +274,8 @@ class Chain:
         for image in flat:
             run = self.run(image[None])
             words = [int(run.inputs[0]), *run.figures[0, :, 0].tolist()]
-            for k, (step, count) in enumerate(zip(self._steps, words, strict=True)):
-                kind = np.uint16 if self._widths[k] == 2 else np.uint32
-                offset = int(step["words_at"])
-                view = (ctypes.c_uint8 * (count * self._widths[k])).from_address(offset)
-                addresses = np.frombuffer(view, kind) >> 1
-                np.add.at(counts[k], addresses, 1)
+            for k, count in enumerate(words):
+                np.add.at(counts[k], self._words(k, count) >> 1, 1)
         return counts
 
     def _encode(self, image: U8) -> int:

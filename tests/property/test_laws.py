@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from neurocluster.coding.delay import input_spikes
 from neurocluster.dtypes import ONE
+from neurocluster.kernels.chain import Chain
 from neurocluster.kernels.reference import SlowPartition
 from neurocluster.model.convert import convert
 from neurocluster.model.dense import q_ann
@@ -85,3 +86,26 @@ def test_laws_2_and_3(seed, geometry, quantizer, fire, data):
             v = partition.potential
             target = np.maximum(v, 0) if spec.relu else v
             assert (abs(target - partition.level * ONE) < ONE).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(GEOMETRIES), st.booleans())
+@slow
+def test_the_chain_takes_any_order(seed, geometry, settle):
+    """Law 4 for every order; the order as it is changes nothing."""
+    graph = small_graph(seed, **geometry)
+    random = np.random.default_rng(seed)
+    images = random.integers(0, 256, (4, 6, 6, 2)).astype(np.uint8)
+    fixed = convert(graph, [0.5])
+    if settle:
+        chain = Chain(fixed, "floor", "settle")
+        run = chain.run(images, lambda _stage, words: random.permutation(len(words)))
+        levels, _ = q_ann(fixed, input_spikes(images, graph.input), "floor")
+        assert run.counts.tolist() == levels.tolist()
+        return
+    chain = Chain(fixed)
+    as_it_is = chain.run(images, lambda _stage, words: np.arange(len(words)))
+    assert as_it_is.counts.tolist() == chain.run(images).counts.tolist()
+    assert (
+        as_it_is.figures[:, :, :4].tolist()
+        == chain.run(images).figures[:, :, :4].tolist()
+    )
