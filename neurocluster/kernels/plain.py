@@ -167,24 +167,40 @@ def apply_spike(
     weights = carray(
         pointer(np.uint64(layer.weights_at)), layer.input_channels * taps, np.int32
     )
+    levels = carray(pointer(np.uint64(state.levels_at)), total, np.int32)
     channel = address % layer.input_channels
     ix = address // layer.input_channels % layer.input_columns
     iy = address // layer.input_channels // layer.input_columns
-    top, left = iy + layer.padding_rows, ix + layer.padding_columns
-    for y in range(layer.rows):
-        ky = top - (y + layer.first_row) * layer.stride_rows
-        if ky < 0 or ky >= layer.kernel_rows:
-            continue
-        for x in range(layer.columns):
-            kx = left - x * layer.stride_columns
-            if kx < 0 or kx >= layer.kernel_columns:
-                continue
-            at = channel * taps + (ky * layer.kernel_columns + kx) * layer.channels
-            first = (y * layer.columns + x) * layer.channels
-            for c in range(layer.channels):
-                potential[first + c] += np.int32(sign) * weights[at + c]
-                written = test_neuron(layer, state, first + c, out_at, written, width)
-            state.synops += layer.channels
+    columns, channels = layer.columns, layer.channels
+    kernel_columns = layer.kernel_columns
+    stride_y, stride_x = layer.stride_rows, layer.stride_columns
+    # Output row y lies under kernel row top - y * stride: those with a row in range.
+    top = iy + layer.padding_rows - layer.first_row * stride_y
+    left = ix + layer.padding_columns
+    first_y = max(0, -((layer.kernel_rows - 1 - top) // stride_y))
+    first_x = max(0, -((kernel_columns - 1 - left) // stride_x))
+    last_y, last_x = min(top // stride_y + 1, layer.rows), left // stride_x + 1
+    relu, hysteresis = layer.relu, layer.quantizer == HYSTERESIS
+    half = ONE >> 1 if layer.quantizer == ROUND else 0
+    add = np.int32(sign)
+    for y in range(first_y, last_y):
+        for x in range(first_x, min(last_x, columns)):
+            tap = (top - y * stride_y) * kernel_columns + left - x * stride_x
+            at = np.uint64(channel * taps + tap * channels)
+            first = np.uint64((y * columns + x) * channels)
+            for c in range(np.uint64(channels)):
+                v = potential[first + c] + add * weights[at + c]
+                potential[first + c] = v
+                u = np.int64(v) if v > 0 or not relu else np.int64(0)
+                level = np.int64(levels[first + c])
+                if hysteresis:
+                    quiet = abs(u - level * ONE) < ONE
+                else:
+                    quiet = (u + half) >> FRACTION_BITS == level
+                if not quiet:
+                    neuron = np.int64(first + c)
+                    written = test_neuron(layer, state, neuron, out_at, written, width)
+            state.synops += channels
     return written
 
 
