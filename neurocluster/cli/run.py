@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import uvloop
@@ -12,7 +11,7 @@ from neurocluster.cli.exits import EXIT_DONE
 from neurocluster.cli.finish import finish
 from neurocluster.cli.frames import check_images, choose_frames
 from neurocluster.cli.progress import warm_with_progress
-from neurocluster.cli.streaming import Outcome, interruptible, stream_frames
+from neurocluster.cli.streaming import Outcome, interruptible, stream_frames, to_its_end
 from neurocluster.cli.terminal import terminal
 from neurocluster.cluster import LocalCluster
 from neurocluster.config import RunConfig
@@ -67,7 +66,7 @@ async def _run(
             outcome.session = cluster.session
             await stream_frames(outcome, folder, data, frames, console)
     finally:
-        await asyncio.shield(cluster.close())
+        await to_its_end(cluster.close())
     if outcome.error is not None:
         cluster.quote_log(outcome.error)
     return outcome

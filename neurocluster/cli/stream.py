@@ -10,7 +10,7 @@ from rich.console import Console
 from neurocluster.cli.endpoint import endpoint_of
 from neurocluster.cli.finish import finish
 from neurocluster.cli.frames import choose_frames
-from neurocluster.cli.streaming import Outcome, interruptible, stream_frames
+from neurocluster.cli.streaming import Outcome, interruptible, stream_frames, to_its_end
 from neurocluster.cli.terminal import terminal
 from neurocluster.client.session import Session
 from neurocluster.client.warm import warm_client
@@ -41,5 +41,5 @@ async def _stream(
             await session.open()
             await stream_frames(outcome, folder, data, frames, console)
     finally:
-        await session.close()
+        await to_its_end(session.close())
     return outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any, Final
 
 from rich.console import Console
@@ -42,14 +42,15 @@ class Outcome:
 def interruptible(outcome: Outcome) -> Iterator[None]:
     """Let signals end what runs inside; keep its error or interruption.
 
-    At the first signal no more frames start; the second, or one before there is a
-    session, cancels.
+    At the first signal no more frames start; the second, or one before the cluster
+    runs, cancels.
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def interrupt() -> None:
         session = outcome.session
-        if task is not None and (outcome.interrupted or session is None):
+        waiting = session is None or not session.roster
+        if task is not None and (outcome.interrupted or waiting):
             task.cancel()
         outcome.interruption.set()
         if session is not None:
@@ -63,6 +64,15 @@ def interruptible(outcome: Outcome) -> Iterator[None]:
         outcome.error = outcome.error or error
     except asyncio.CancelledError:
         outcome.interruption.set()
+
+
+async def to_its_end(closing: Coroutine[Any, Any, None]) -> None:
+    """Wait for an orderly end, however often the user asks for it."""
+    task = asyncio.ensure_future(closing)
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+    task.result()
 
 
 async def stream_frames(

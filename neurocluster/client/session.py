@@ -113,6 +113,8 @@ class Session:
 
         Raises:
             ClusterError: The cluster failed; what had finished was yielded.
+            Exception: What the iterator of images raised, after the results of the
+                images before it.
         """
         stream = self._stream
         while True:
@@ -123,7 +125,12 @@ class Session:
                     yield stream.chunks.popleft()
             if self.failure is not None:
                 raise self.failure
-            if stream is None or stream.ended:
+            if stream is None:
+                return
+            if stream.ended:
+                if (error := stream.error) is not None:
+                    stream.error = None
+                    raise error
                 return
             self._news.clear()
             await self._news.wait()
@@ -228,7 +235,10 @@ class Session:
         runner, self._runner = self._runner, None
         if runner is None:
             return
-        if self.failure is None:
+        self.stop()
+        if not self.roster and self.failure is None:
+            runner.event(StopAsked("left before the cluster was complete", 0))
+        elif self.failure is None:
             await self._all_reported()
             runner.send(Kind.IDLE, {"report": runner.report()})
         limit = FAILED_S if self.failure is not None else CLOSE_S
@@ -249,7 +259,8 @@ class Session:
         try:
             async with asyncio.timeout(CLOSE_S):
                 while self.failure is None:
-                    if self._frame_reports.complete(self._frames):
+                    settled = not self.in_flight
+                    if settled and self._frame_reports.complete(self._frames):
                         return
                     self._news.clear()
                     await self._news.wait()

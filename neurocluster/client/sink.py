@@ -24,7 +24,7 @@ from neurocluster.link.records import CONTEXT, INBOUND, NODE
 from neurocluster.wire import packet as w
 
 U = np.uint64
-POTENTIALS, SPIKES = w.POTENTIALS, w.SPIKES
+POTENTIALS, SPIKES, FAILED = w.POTENTIALS, w.SPIKES, w.FAILED
 HEADER = w.HEADER_BYTES
 
 
@@ -112,6 +112,8 @@ def receive_packet(node: Records, client: Records, result: I64, size: int) -> in
         )
         for k in range(U(owned)):
             potentials[index, U(first) + k] = values[k]
+    elif kind == FAILED and (size - HEADER != 8 or result[4] == 0):
+        return fault(node, r.BAD_KIND, link_number(node, slot), frame, 8, size - HEADER)
     elif result[4] and kind == SPIKES:
         number = link_number(node, slot)
         return fault(node, r.BAD_KIND, number, frame, POTENTIALS, kind)

@@ -32,12 +32,26 @@ DELIVERY_S: Final = 0.005
 Later = Callable[[float, Callable[[], None]], object]
 
 
+def as_array(image: Any, frame: int) -> npt.NDArray[Any]:
+    """Return an image as an array.
+
+    Raises:
+        FrameError: It is none.
+    """
+    try:
+        return np.asarray(image)
+    except (ValueError, TypeError) as error:
+        message = f"frame {frame}: the image is no array: {error}"
+        raise FrameError(message, frame) from error
+
+
 class Stream:
     """Feed an engine and collect its results.
 
     Attributes:
         chunks: Finished frames that nobody has taken yet.
         last: Position of the frame that finished last, or -1.
+        error: What the iterator of images raised, or None.
     """
 
     def __init__(
@@ -60,6 +74,7 @@ class Stream:
         self._scheduled = False
         self.chunks: deque[Chunk] = deque()
         self.last = -1
+        self.error: Exception | None = None
 
     @property
     def in_flight(self) -> int:
@@ -80,7 +95,7 @@ class Stream:
         """Begin to stream; positions count from 0 again when nothing is left."""
         if self.ended:
             self._ledger.begin()
-            self.last = -1
+            self.last, self.error = -1, None
         if isinstance(images, np.ndarray) and self._plain(images):
             self._ledger.frames(len(images))
             self._engine.offer(images.reshape(len(images), self._input.shape.size))
@@ -133,11 +148,17 @@ class Stream:
                 self._images = None
                 self._on_news()
                 return
-            self._start_one(np.asarray(image))
+            except Exception as error:  # noqa: BLE001 - raised where results are read
+                self._images, self.error = None, error
+                self._on_news()
+                return
+            self._start_one(image)
 
     def _start_one(self, image: Any) -> None:
+        number = self._ledger.next_index
         try:
-            check_image(image, self._input, self._ledger.next_index)
+            image = as_array(image, number)
+            check_image(image, self._input, number)
         except FrameError as error:
             self._ledger.refuse(str(error))
             if self._ledger.refused_first:

@@ -343,9 +343,9 @@ class Controller:
         found = unequal(self._plan.links, reports)
         if not self._failure and found is not None:
             self._failure = reasons.unequal(found, self._plan.links[found.link])
-        self._tell_client(Kind.TABLES, reports=reports)
-        if self._failure:
+        if self._failure:  # first: a client may leave as soon as it has the tables
             self._tell_client(Kind.FAILED, reason=self._failure, partition=None)
+        self._tell_client(Kind.TABLES, reports=reports)
         self._finish()
 
     def _finish(self) -> None:

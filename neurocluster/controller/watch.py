@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from neurocluster.controller.roster import Member
+from neurocluster.dtypes import CLIENT
 
 SILENCE_NS: Final = 1_000_000_000
 """A node without a BEAT for this long (or 45 ms a worker and core) is lost."""
@@ -77,7 +78,8 @@ class LinkWatch:
         for link, (_, to) in self._links.items():
             sent, got = self._sent.get(link, 0), self._received.get(link, 0)
             old = self._waiting.get(link)
-            if sent <= got or self._blocked.get(to, False):
+            paused = to != CLIENT and self._blocked.get(to, False)
+            if sent <= got or paused:
                 self._waiting.pop(link, None)
             elif old is None or old[:2] != (sent, got):
                 self._waiting[link] = (sent, got, now_ns)

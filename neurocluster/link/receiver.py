@@ -145,6 +145,9 @@ def accept(node: Records, size: int, result: I64) -> int:
     kind = np.int64(read_big(at + np.uint64(2), 1))
     if kind != SPIKES and kind != POTENTIALS and kind != FAILED:
         return fault(node, r.BAD_KIND, number, frame, SPIKES, kind)
+    phase = np.int64(read_big(at + np.uint64(17), 2))
+    if phase:
+        return fault(node, r.BAD_KIND, number, frame, 0, phase)
     link.sequence += 1
     link.packets += 1
     link.bytes += size

@@ -137,6 +137,9 @@ class DataPath:
         except WireError as error:
             _log.error("malformed packet of a member: %s", error)
             return MALFORMED
+        if len(packet) > int(node.record["message_size"][0]):
+            _log.error("a member's packet of %d bytes is above the limit", len(packet))
+            return MALFORMED
         node.message[: len(packet)] = np.frombuffer(packet, np.uint8)
         return min(self._engine.receive(len(packet)), 0)
 

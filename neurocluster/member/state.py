@@ -168,6 +168,7 @@ class Member:
         self._cluster = ""
         self._plan_hash = ""
         self._connected = False
+        self._lapsed = False
         self._out: list[Action] = []
 
     def __repr__(self) -> str:
@@ -228,7 +229,7 @@ class Member:
         elif kind is Kind.PREPARE and message.epoch > self.epoch:
             self._prepare(message)
         elif kind is Kind.ACK:
-            return
+            self._heard_again()
         elif message.epoch != self.epoch:
             self.stale += 1
         elif kind in TO_CLIENT:
@@ -236,8 +237,19 @@ class Member:
         elif (step := TRANSITIONS.get((self.phase, kind))) is not None:
             step(self, message)
 
+    def _heard_again(self) -> None:
+        """Tell a controller that comes back that this epoch's links are closed."""
+        if self._lapsed:
+            self._lapsed = False
+            reason = "closed, the controller was silent for longer than its lease"
+            self._send(
+                Kind.FAULT, link=", ".join(self._inbound.values()), frame=None,
+                reason=reason, expected=0, got=0,
+            )  # fmt: skip
+
     def _prepare(self, message: Control) -> None:
         self.epoch, self.phase = message.epoch, Phase.BUILDING
+        self._lapsed = False
         body = message.body
         self._inbound = {row[0]: row[1] for row in body["inbound"]}
         rows = (*body["inbound"], *body["outbound"])
@@ -297,7 +309,7 @@ class Member:
         silent = now_ns - (self._heard_ns or 0)
         if self.phase is not Phase.JOINING and silent > self._lease_ns:
             if self.phase not in (Phase.STANDBY, Phase.FAULTY):
-                self.phase = Phase.FAULTY
+                self.phase, self._lapsed = Phase.FAULTY, True
                 self._out.append(CloseData())
             if self._register["role"] == "client":
                 self._end(EXIT_LOST, "the controller does not answer any more")

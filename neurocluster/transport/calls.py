@@ -74,7 +74,7 @@ def library_functions() -> tuple[int, int, int, int] | None:
 def _loaded_libraries() -> list[str]:
     """Return the paths of loaded libraries that may hold libzmq's functions."""
     maps = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
-    paths = dict.fromkeys(line.rpartition(" ")[2] for line in maps)
+    paths = dict.fromkeys(line.split(maxsplit=5)[-1] for line in maps)
     return [path for path in paths if "zmq" in Path(path).name]
 
 

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from neurocluster.coding.readout import class_by_count
 from neurocluster.errors import ClusterError
 from neurocluster.kernels.chain import Chain
 from neurocluster.model.convert import convert
+from neurocluster.results.tables import link_rows
 from tests.support.processes import (
     ENVIRONMENT,
     neurocluster,
@@ -213,3 +215,55 @@ async def test_a_bad_image_fails_alone():
     assert "NaN" in results[1].error
     assert "shape (3, 3), expected (28, 28, 1)" in results[2].error
     assert "[0, 1]" in results[3].error
+
+
+async def test_an_iterator_that_raises_is_heard():
+    images = load_dataset().images
+
+    def broken():
+        yield from images[:30]
+        yield [[1, 2], [3]]
+        yield images[31]
+        raise OSError("disk error")
+
+    found = []
+    async with LocalCluster() as cluster:
+        try:
+            async for result in cluster.stream(broken()):
+                found.append(result)  # noqa: PERF401 - what came before the error
+        except OSError as error:
+            heard = str(error)
+        again = [r.class_by_count async for r in cluster.stream(images[:2])]
+    assert heard == "disk error"
+    assert [r.frame for r in found] == list(range(32))
+    assert [r.frame for r in found if r.error] == [30]
+    assert "the image is no array" in found[30].error
+    assert again == [7, 2]
+
+
+async def test_closing_in_the_middle_loses_and_invents_nothing():
+    images = np.tile(load_dataset().images[:1000], (30, 1, 1, 1))
+    cluster = LocalCluster()
+    await cluster.open()
+    session = cluster.session
+    async for _ in cluster.stream(images):
+        break
+    await cluster.close()
+    assert session.failure is None
+    for link in link_rows(session.network, session.reports, 1):
+        assert link["spikes_sent"] == link["spikes_received"] > 0
+
+
+def test_the_first_interrupt_ends_a_stream_that_waits(tmp_path):
+    connection = tmp_path / "c.json"
+    controller = start("controller", "--connection", connection)
+    wait_for(connection.exists)
+    client = start("stream", "--connect", connection, "--out", tmp_path / "out")
+    wait_for((tmp_path / "out" / "config.toml").exists)
+    time.sleep(0.5)  # it has registered, and waits for workers that never come
+    client.send_signal(signal.SIGINT)
+    _, errors = client.communicate(timeout=3)
+    assert client.returncode == 130, errors
+    assert "Traceback" not in errors
+    controller.communicate(timeout=5)
+    assert controller.returncode == 1

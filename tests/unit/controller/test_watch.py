@@ -81,3 +81,16 @@ def test_ends_are_compared_when_all_have_reported():
     receiver["inbound"] = [[0, 8, 0]]
     assert unequal(LINKS, [sender, receiver]) == Counts(0, 9, 8)
     assert unequal(LINKS, [sender]) == Counts(0, 9, None)
+
+
+def test_a_blocked_client_receives_all_the_same():
+    """So its inbound links are stalled when nothing arrives; a worker's are paused."""
+    for to, link, found in (("client", 1, True), ("a.0", 0, False)):
+        watch = LinkWatch(LINKS)
+        for node in ("client", "a.0"):
+            blocked = node == to
+            watch.beat(
+                node, body(sent=[(link, 9)], received=[(link, 5)], blocked=blocked)
+            )
+        assert watch.stalled(0) is None
+        assert (watch.stalled(2 * STALL_NS) is not None) is found

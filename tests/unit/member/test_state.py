@@ -245,6 +245,18 @@ def test_a_lease_that_is_over_closes_the_data_sockets(phase):
     assert d.member.phase is phase
 
 
+def test_a_controller_that_comes_back_is_told_that_the_links_are_closed():
+    """Otherwise it would see beats for ever, and nobody would get anywhere."""
+    d = at(P.RUNNING)
+    ticks(d, 1000)
+    assert d.member.phase is P.FAULTY
+    d.say(control(K.ACK))
+    (fault,) = d.actions
+    assert fault.message.kind is K.FAULT
+    assert "silent for longer than its lease" in fault.message.body["reason"]
+    assert d.say(control(K.ACK)) == []
+
+
 def test_a_client_without_a_controller_ends_with_75():
     d = at(P.RUNNING, "client")
     left = [a for a in ticks(d, 1000) if isinstance(a, m.Leave)]
