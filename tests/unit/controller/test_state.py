@@ -175,6 +175,18 @@ def test_the_end_step_by_step():
     assert finish(d.actions) == [c.Finish(0, "done")]
 
 
+def test_a_difference_is_told_before_the_tables():
+    """The client may leave as soon as it has the tables."""
+    d = at(P.RUN)
+    d.say(K.IDLE, CLIENT)
+    d.say(K.STOPPED, A)
+    d.say(K.STOPPED, B, report=report(B, spikes=8))
+    kinds = [a.message.kind for a in d.actions if isinstance(a, c.Send)]
+    assert kinds == [K.FAILED, K.TABLES]
+    (end,) = finish(d.actions)
+    assert end.code == 1
+
+
 LEGAL = {
     (P.GATHER, K.BYE): P.GATHER, (P.GATHER, K.BEAT): P.GATHER,
     (P.WIRE, K.BOUND): P.WIRE, (P.WIRE, K.LINKED): P.WIRE,
