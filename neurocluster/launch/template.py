@@ -156,6 +156,7 @@ class Template:
             os.close(child.lease)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
+                os.kill(pid, signal.SIGCONT)  # one that was stopped must hear it
         deadline = time.monotonic() + STOP_SECONDS
         while self._children:
             late = time.monotonic() > deadline
