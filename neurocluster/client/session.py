@@ -43,11 +43,13 @@ class Session:
         roster: Who runs what, after `open`.
         reports: Tables of all members, after `close`.
         failure: Why the run failed, or None.
+        turn: Counts the calls of `settle`: streams that follow each other.
     """
 
     def __init__(self, endpoint: str) -> None:
         """Prepare to join the controller at an endpoint."""
         self._endpoint = endpoint
+        self.turn = 0
         self.network: Mapping[str, Any] = {}
         self.roster: tuple[Mapping[str, Any], ...] = ()
         self.reports: tuple[Mapping[str, Any], ...] = ()
@@ -96,10 +98,16 @@ class Session:
     async def settle(self) -> None:
         """Start no more frames; drop the results of those in flight.
 
+        Whoever still iterates over `chunks` gets an error there, none of the results
+        to come.
+
         Raises:
             ClusterError: The cluster failed.
         """
+        self.turn += 1
         self.stop()
+        if self._stream is not None:
+            self._stream.error = None
         async for _ in self.chunks():
             pass
 
@@ -112,17 +120,21 @@ class Session:
         """Yield finished frames until all that was submitted is finished.
 
         Raises:
-            ClusterError: The cluster failed; what had finished was yielded.
+            ClusterError: The cluster failed, or another stream began; what had
+                finished was yielded.
             Exception: What the iterator of images raised, after the results of the
                 images before it.
         """
-        stream = self._stream
+        stream, mine = self._stream, self.turn
         while True:
-            if stream is not None:
-                if self.failure is not None:
-                    stream.collect()
-                while stream.chunks:
-                    yield stream.chunks.popleft()
+            if mine != self.turn:
+                message = "another stream began; stream one after the other"
+                raise ClusterError(message)
+            if stream is not None and self.failure is not None:
+                stream.collect()
+            if stream is not None and stream.chunks:
+                yield stream.chunks.popleft()
+                continue
             if self.failure is not None:
                 raise self.failure
             if stream is None:
