@@ -109,14 +109,15 @@ class LocalCluster:
             "connection": str(connection),
             "bind": endpoint,
             "deadline_s": str(self.config.deadline_s),
+            "recovery_s": str(self.config.recovery_s),
         }
         await launcher.open()
         await launcher.start("controller", "controller", arguments)
+        slots = {p.name: str(slot) for slot, p in enumerate(self.plan.partitions)}
+        slots |= {f"spare.{k}": "" for k in range(self.config.spares)}
         starts = [
-            launcher.start(
-                partition.name, "worker", {"endpoint": endpoint, "slot": str(slot)}
-            )
-            for slot, partition in enumerate(self.plan.partitions)
+            launcher.start(name, "worker", {"endpoint": endpoint, "slot": slot})
+            for name, slot in slots.items()
         ]
         await asyncio.gather(*starts)
         await self._wait_for(launcher, connection)
@@ -129,9 +130,10 @@ class LocalCluster:
         while True:
             # First the exits: one that came with the file must not be overlooked.
             for done in launcher.poll():
-                error = WorkerLost(_lost_early(done))
-                quote_log(error, launcher.log(done.slot))
-                raise error
+                if self._hopeless(done):
+                    error = WorkerLost(_lost_early(done))
+                    quote_log(error, launcher.log(done.slot))
+                    raise error
             if connection.exists():  # noqa: ASYNC240 - a stat, no wait
                 return
             if time.monotonic() > deadline:
@@ -139,13 +141,19 @@ class LocalCluster:
                 raise StartTimeout(message)
             await asyncio.sleep(POLL_S)
 
+    def _hopeless(self, done: Exit) -> bool:
+        """Tell whether an exit leaves too few processes for the cluster to run."""
+        enough = done.left >= len(self.plan.partitions)
+        return done.slot == "controller" or not enough
+
     def _exited(self, done: Exit) -> None:
         """Report early deaths; once the cluster runs the controller does that."""
         session = self.session
         if session is None or done.code == 0:
             return
         if not session.roster:
-            session.lost(WorkerLost(_lost_early(done)))
+            if self._hopeless(done):
+                session.lost(WorkerLost(_lost_early(done)))
         elif done.slot == "controller":
             session.controller_exited(exit_cause(done.code))
 

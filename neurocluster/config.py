@@ -18,6 +18,7 @@ from neurocluster.errors import ConfigError
 MOST_WINDOW: Final = 1024
 MOST_SPIKES: Final = 1 << 20
 MOST_HWM: Final = 1 << 16
+MOST_SPARES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class RunConfig:
         out: Folder of the results; None makes one below ``runs/``.
         name: Part of that folder's name.
         deadline_s: How long the cluster may take to be complete.
+        recovery_s: How long a run waits for somebody in the place of a lost worker.
+        spares: Workers that stand by to take the place of a lost one.
         compare: Compare the results with the dense networks and with one process.
     """
 
@@ -58,6 +61,8 @@ class RunConfig:
     out: str | None = None
     name: str = "run"
     deadline_s: float = 30.0
+    recovery_s: float = 30.0
+    spares: int = 0
     compare: bool = True
 
     def replace(self, **settings: Any) -> Self:
@@ -167,7 +172,7 @@ def _normal(key: str, value: Any) -> Any:
             message = f"split: {value!r} is no table of layer = 'KIND:PARTS'"
             raise ConfigError(message)
         return {str(k): str(v) for k, v in value.items()}
-    if key in ("offset", "deadline_s") and type(value) is int:
+    if key in ("offset", "deadline_s", "recovery_s") and type(value) is int:
         return float(value)
     if key in ("network", "data", "out") and isinstance(value, Path):
         return str(value)
@@ -215,6 +220,8 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "out": (str, type(None)),
     "name": (str,),
     "deadline_s": (float,),
+    "recovery_s": (float,),
+    "spares": (int,),
     "compare": (bool,),
 }
 _RANGES: Final = {
@@ -224,6 +231,8 @@ _RANGES: Final = {
     "max_spikes": (1, MOST_SPIKES),
     "hwm": (1, MOST_HWM),
     "deadline_s": (0.1, 86400),
+    "recovery_s": (0.1, 86400),
+    "spares": (0, MOST_SPARES),
     "offset": (-1000, 1000),
 }
 

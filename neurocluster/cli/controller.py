@@ -16,7 +16,9 @@ _log = logging.getLogger(__name__)
 LOCAL = ("tcp://127.", "tcp://localhost", "tcp://[::1]", "ipc://")
 
 
-def controller_command(config: RunConfig, connection: Path, bind: str | None) -> int:
+def controller_command(
+    config: RunConfig, connection: Path, bind: str | None, *, once: bool
+) -> int:
     """Run a controller; return its exit code.
 
     Raises:
@@ -31,8 +33,9 @@ def controller_command(config: RunConfig, connection: Path, bind: str | None) ->
         endpoint = bind or f"ipc://{folder}/{secrets.token_hex(4)}"
         plan = build_plan(config.cluster_options(), folder)
         options = ControllerOptions(
-            endpoint, connection, config.deadline_s, leased=False
-        )
+            endpoint, connection, config.deadline_s, config.recovery_s, leased=False,
+            once=once,
+        )  # fmt: skip
         count = len(plan.partitions)
         _log.info("waiting for %d workers and a client at %s", count, connection)
         return run_controller(plan, options)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from neurocluster.errors import ConfigError
@@ -27,3 +29,8 @@ def endpoint_of(connect: str) -> str:
         problem = "it is no connection file"
     message = f"connect: {connect}: {problem}"
     raise ConfigError(message)
+
+
+def find_again(connect: str) -> Callable[[], str] | None:
+    """Return how to look for a controller again; None for a fixed endpoint."""
+    return None if "://" in connect else partial(endpoint_of, connect)

@@ -26,6 +26,8 @@ from neurocluster.cli.options import (
     Out,
     QuantizerOption,
     Quiet,
+    Recovery,
+    Spares,
     SplitOption,
     Start,
     Threshold,
@@ -69,6 +71,7 @@ def run(
     fire: Fire = None, offset: Offset = None, split: SplitOption = None,
     window: Window = None, max_spikes: MaxSpikes = None, hwm: Hwm = None,
     out: Out = None, name: Name = None, deadline_s: Deadline = None,
+    recovery_s: Recovery = None, spares: Spares = None,
     compare: Compare = None, config: Config = None, json: Json = False,
     quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
@@ -102,13 +105,17 @@ def controller(
     network: Network = None, threshold: Threshold = None,
     quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
     split: SplitOption = None, window: Window = None, max_spikes: MaxSpikes = None,
-    hwm: Hwm = None, deadline_s: Deadline = None, config: Config = None,
+    hwm: Hwm = None, deadline_s: Deadline = None, recovery_s: Recovery = None,
+    config: Config = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="End with the first client's session.")
+    ] = False,
     bind: Annotated[
         str | None, typer.Option(help="Control endpoint, local.")
     ] = None,
     log: Level = "info",
 ) -> None:  # fmt: skip
-    """Start a controller; it serves one client, then ends with its workers.
+    """Start a controller; it serves clients, one at a time, until it is stopped.
 
     Example: neurocluster controller --connection c.json
     """
@@ -118,7 +125,9 @@ def controller(
         from neurocluster.cli.controller import controller_command
 
         log_level(log)
-        return controller_command(configured(config, given), connection, bind)
+        return controller_command(
+            configured(config, given), connection, bind, once=once
+        )
 
     guarded(action)
 
@@ -126,19 +135,38 @@ def controller(
 @app.command()
 def worker(
     connect: Connect,
-    slot: Annotated[int | None, typer.Option(help="Partition wished for.")] = None,
+    slot: Annotated[
+        int | None, typer.Option(min=0, help="Partition wished for, by its number.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Be the parent of so many, which starts a crashed one again."
+        ),
+    ] = None,
+    spares: Annotated[
+        int, typer.Option(min=0, help="Further workers that stand by.")
+    ] = 0,
+    die_with_stdin: Annotated[
+        bool, typer.Option("--die-with-stdin", help="End when standard input does.")
+    ] = False,
     log: Level = "info",
 ) -> None:
-    """Start one worker; the controller gives it a partition.
+    """Start one worker, or several with a parent; the controller gives partitions.
 
-    Example: neurocluster worker --connect c.json
+    A worker ends with 75 when no controller answers for 30 s (start it again), with 76
+    when the controller refuses it (do not).
+
+    Example: neurocluster worker --connect c.json --workers 4 --spares 1
     """
 
     def action() -> int:
         from neurocluster.cli.worker import worker_command
 
         log_level(log)
-        return worker_command(connect, slot)
+        return worker_command(
+            connect, slot, workers, spares, die_with_stdin=die_with_stdin
+        )
 
     guarded(action)
 

@@ -54,6 +54,15 @@ Deadline = Annotated[
     float | None,
     typer.Option("--deadline-s", help="Seconds until the cluster must be complete."),
 ]
+Recovery = Annotated[
+    float | None,
+    typer.Option(
+        "--recovery-s", help="Seconds until somebody must replace a lost worker."
+    ),
+]
+Spares = Annotated[
+    int | None, typer.Option(help="Workers that stand by for a lost one.")
+]
 Compare = Annotated[
     bool | None,
     typer.Option(

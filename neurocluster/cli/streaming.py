@@ -11,7 +11,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from neurocluster.cli.progress import FrameProgress
-from neurocluster.client.results import Chunk
+from neurocluster.client.results import Chunk, Recovery
 from neurocluster.client.session import Session
 from neurocluster.data.idx import Dataset
 from neurocluster.dtypes import CLIENT, U8
@@ -85,6 +85,7 @@ async def stream_frames(
     folder.write_json("roster.json", roster_of(session))
     _print_roster(session, console)
     flat: U8 = data.images.reshape(len(data), -1)[frames[0] : frames[-1] + 1]
+    session.on_recovery = lambda recovery: _tell(recovery, console)
     session.submit(flat)
     labels = None if data.labels is None else data.labels[outcome.first :]
     with FrameProgress(console, len(flat), labels) as progress:
@@ -100,6 +101,14 @@ async def stream_frames(
             watch.cancel()
     await session.close()
     outcome.error = outcome.error or session.failure
+
+
+def _tell(recovery: Recovery, console: Console) -> None:
+    """Print what failed, and later that it was survived."""
+    if recovery.seconds is None:
+        console.print(f"Recovering: {recovery.reason}", soft_wrap=True)
+    else:
+        console.print(f"Recovered after {recovery.seconds:.2f} s.")
 
 
 async def _bounded_drain(outcome: Outcome) -> None:

@@ -15,15 +15,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from neurocluster.client.records import CLIENT, RESULT
+from neurocluster.client.records import CLIENT, RESULT, RESULTS
 from neurocluster.client.sink import flush, receive, turn_functions
 from neurocluster.client.source import fill, start_image, start_words
 from neurocluster.dtypes import I16, I32, I64, U8, U32, Records
 from neurocluster.errors import RemoteLinkError
 from neurocluster.link.buffers import Handler, LinkBuffers, LinkSpec, link_fault
 
-RESULTS: Final = 4096
-"""Finished frames that the table holds; `take_results` must come earlier."""
 STARTED: Final = list(CLIENT.names or ()).index("started")
 RESULT_COUNT: Final = list(CLIENT.names or ()).index("result_count")
 
@@ -125,6 +123,17 @@ class Engine:
     def can_start(self) -> bool:
         """Tell whether the window has room for another frame."""
         return self.in_flight < self.window
+
+    def open_since(self) -> list[int]:
+        """Return when each frame in flight was started, ns, oldest first."""
+        contexts = self.node.contexts
+        opened = np.sort(contexts[contexts["is_open"] != 0], order="frame")
+        return [int(time_ns) for time_ns in opened["opened_ns"]]
+
+    @property
+    def epoch(self) -> int:
+        """Return the epoch that this engine is of."""
+        return self.node.epoch
 
     def offer(self, images: U8) -> None:
         """Stream images: start as many as the window takes, the rest by and by.

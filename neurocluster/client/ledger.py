@@ -7,6 +7,7 @@ same way, so that a million images of an array cost as much as one.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,6 +60,16 @@ class Ledger:
         """Tell whether the oldest image without a result was refused."""
         return bool(self._runs) and self._runs[0].error is not None
 
+    def oldest(self, count: int = 1) -> tuple[int, ...]:
+        """Return the positions of the oldest ``count`` frames without a result."""
+        frames = (
+            index
+            for run in self._runs
+            if run.error is None
+            for index in range(run.first, run.first + run.count)
+        )
+        return tuple(itertools.islice(frames, count))
+
     def begin(self) -> None:
         """Count positions from 0 again: a new stream."""
         self.next_index = 0
@@ -77,6 +88,15 @@ class Ledger:
         self._runs.append(Run(self.next_index, 1, error))
         self.next_index += 1
 
+    def refuse_oldest(self, error: str) -> None:
+        """Give the oldest frame an error in place of a result."""
+        run = next(run for run in self._runs if run.error is None)
+        at = self._runs.index(run)
+        self._runs.insert(at, Run(run.first, 1, error))
+        run.first, run.count = run.first + 1, run.count - 1
+        if not run.count:
+            self._runs.remove(run)
+
     def withdraw(self, count: int) -> None:
         """Take back the last ``count`` images: the engine did not start them."""
         if count:
@@ -87,7 +107,7 @@ class Ledger:
 
     def finish(
         self, rows: Records, counts: I32, potentials: I32,
-        why_failed: Callable[[Any, int], str],
+        why_failed: Callable[[Any, int], str], epoch: int = 0,
     ) -> list[Chunk]:  # fmt: skip
         """Match finished frames with their images.
 
@@ -96,6 +116,7 @@ class Ledger:
             counts: (n, outputs) int32.
             potentials: (n, outputs) int32.
             why_failed: Given a row and the image's position; returns its error.
+            epoch: In which they finished.
 
         Returns:
             The frames, and refused images that precede nothing unfinished.
@@ -115,7 +136,9 @@ class Ledger:
                 for k in np.flatnonzero(rows["failed"][part])
             }
             frames = np.arange(run.first, run.first + count)
-            chunk = Chunk(frames, rows[part], counts[part], potentials[part], errors)
+            chunk = Chunk(
+                frames, rows[part], counts[part], potentials[part], errors, epoch
+            )
             chunks.append(chunk)
             run.first, run.count, at = run.first + count, run.count - count, at + count
             if not run.count:

@@ -20,3 +20,5 @@ CLIENT: Final = record(
     "started", "images_at", "image_count", "image_next",
 )  # fmt: skip
 NO_LEADER: Final = -1
+RESULTS: Final = 4096
+"""Finished frames that the engine's table holds; they must be taken earlier."""

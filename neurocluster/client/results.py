@@ -48,6 +48,7 @@ class Chunk:
         counts: (n, outputs) int32.
         potentials: (n, outputs) int32.
         errors: By position.
+        epoch: In which they finished; ``rows["frame"]`` counts in it.
     """
 
     frames: I64
@@ -55,6 +56,7 @@ class Chunk:
     counts: I32
     potentials: I32
     errors: dict[int, str] = field(default_factory=dict)
+    epoch: int = 0
 
     def results(self) -> list[Result]:
         """Return the frames one by one."""
@@ -78,6 +80,23 @@ class Chunk:
                 )
             )
         return made
+
+
+@dataclass(slots=True)
+class Recovery:
+    """Tell what failed and was survived.
+
+    Attributes:
+        reason: Words of the controller.
+        last: Position of the frame that had finished last, or -1.
+        lost_s: When the client heard of it, by its monotonic clock.
+        seconds: How long it took from there until the next epoch ran; None before.
+    """
+
+    reason: str
+    last: int
+    lost_s: float
+    seconds: float | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
 
 from neurocluster.client.engine import Engine
 from neurocluster.client.reports import FrameReports
-from neurocluster.client.results import Chunk
+from neurocluster.client.results import Chunk, Recovery
 from neurocluster.client.stream import Stream
 from neurocluster.dtypes import I64
 from neurocluster.errors import (
@@ -43,6 +44,7 @@ class Session:
         roster: Who runs what, after `open`.
         reports: Tables of all members, after `close`.
         failure: Why the run failed, or None.
+        recoveries: What failed and was survived.
         turn: Counts the calls of `settle`: streams that follow each other.
     """
 
@@ -54,7 +56,10 @@ class Session:
         self.roster: tuple[Mapping[str, Any], ...] = ()
         self.reports: tuple[Mapping[str, Any], ...] = ()
         self.failure: ClusterError | None = None
+        self.recoveries: list[Recovery] = []
+        self.on_recovery: Callable[[Recovery], None] = lambda _recovery: None
         self._engine: Engine | None = None
+        self._next: Engine | None = None
         self._stream: Stream | None = None
         self._frame_reports = FrameReports(0)
         self._runner: MemberRunner | None = None
@@ -112,6 +117,11 @@ class Session:
             pass
 
     @property
+    def recovering(self) -> bool:
+        """Tell whether an epoch failed and the next one does not run yet."""
+        return bool(self.recoveries) and self.recoveries[-1].seconds is None
+
+    @property
     def in_flight(self) -> int:
         """Return how many frames were started and have no result yet."""
         return self._stream.in_flight if self._stream is not None else 0
@@ -150,20 +160,43 @@ class Session:
     # -- what the duties tell ------------------------------------------------------
 
     def built(self, network: Mapping[str, Any], engine: Engine) -> None:
-        """Take the engine of an epoch."""
-        self.network, self._engine = network, engine
-        self._frame_reports = FrameReports(len(network["partitions"]))
-        shape = Shape(*network["input"])
-        self._stream = Stream(
-            engine, Input(shape, network["scale"], network["shift"]),
-            why_failed=self._why_failed, later=asyncio.get_running_loop().call_later,
-            on_news=self._news.set,
-        )  # fmt: skip
+        """Take the engine of the next epoch; it takes over when that runs."""
+        self.network, self._next = network, engine
 
     def went(self, roster: tuple[Mapping[str, Any], ...]) -> None:
-        """Note that the cluster is complete."""
+        """Start, or carry on: the cluster is complete."""
+        engine = self._next
+        if engine is None:
+            return
         self.roster = roster
+        self._frame_reports = FrameReports(len(self.network["partitions"]))
+        if self._stream is None:
+            told = self.network
+            source = Input(Shape(*told["input"]), told["scale"], told["shift"])
+            self._stream = Stream(
+                engine, source,
+                why_failed=self._why_failed, on_news=self._news.set,
+                later=asyncio.get_running_loop().call_later,
+            )  # fmt: skip
+        else:
+            self._stream.restart(engine)
+        self._engine = engine
+        self._recovered()
         self._go.set()
+        self._news.set()
+
+    def _recovered(self) -> None:
+        now = time.monotonic()
+        for recovery in self.recoveries:
+            if recovery.seconds is None:
+                recovery.seconds = now - recovery.lost_s
+                self.on_recovery(recovery)
+
+    def _lost(self, reason: str) -> None:
+        """Note that an epoch failed; the next one starts its open frames again."""
+        recovery = Recovery(reason, self.last_finished(), time.monotonic())
+        self.recoveries.append(recovery)
+        self.on_recovery(recovery)
 
     def after_turn(self) -> None:
         """Start frames, hand over results."""
@@ -177,13 +210,15 @@ class Session:
     def deliver(self, message: Control) -> None:
         """Take reports, tables and the news of a failure."""
         body = message.body
-        if message.kind is Kind.FRAMES:
+        if message.kind is Kind.FRAMES and message.epoch == self._epoch:
             self._frame_reports.add(body["partition"], body["rows"])
         elif message.kind is Kind.TABLES:
             self.reports = body["reports"]
             self._tables.set()
         elif message.kind is Kind.DRAIN:
             self.stop()
+        elif message.kind is Kind.LOST:
+            self._lost(body["reason"])
         else:
             self._fail(WorkerLost(body["reason"]))
             if not self._tables.is_set():
@@ -271,6 +306,8 @@ class Session:
         try:
             async with asyncio.timeout(CLOSE_S):
                 while self.failure is None:
+                    if self.recovering:
+                        return  # who is lost reports no more
                     settled = not self.in_flight
                     if settled and self._frame_reports.complete(self._frames):
                         return
@@ -278,6 +315,10 @@ class Session:
                     await self._news.wait()
         except TimeoutError:
             _log.warning("some frame reports did not arrive")
+
+    @property
+    def _epoch(self) -> int:
+        return self._engine.epoch if self._engine is not None else 0
 
     @property
     def _frames(self) -> int:
@@ -308,17 +349,16 @@ class _Duties:
         self._session = session
         self.after_turn, self.deliver = session.after_turn, session.deliver
         self.run, self.left = session.went, session.left
-        self.finished = session.last_finished
 
     def build(
-        self, body: Mapping[str, Any], inbound: list[LinkSpec], outbound: list[LinkSpec]
-    ) -> Engine:
+        self, epoch: int, body: Mapping[str, Any], inbound: list[LinkSpec],
+        outbound: list[LinkSpec],
+    ) -> Engine:  # fmt: skip
         """Build the engine of an epoch."""
         settings = body["settings"]
         return Engine(
             inbound, outbound, ranks=np.frombuffer(settings["ranks"], np.int16),
-            window=settings["window"], max_spikes=settings["max_spikes"],
-            epoch=settings["epoch"],
+            window=settings["window"], max_spikes=settings["max_spikes"], epoch=epoch,
         )  # fmt: skip
 
     def bound(self, body: Mapping[str, Any], engine: Any) -> None:
@@ -328,3 +368,10 @@ class _Duties:
     def reports(self) -> bytes:
         """Return nothing: the client reports no frames."""
         return b""
+
+    def beat(self) -> dict[str, Any]:
+        """Return how far the session came, and how many frames are open."""
+        session = self._session
+        return {
+            "finished": session.last_finished(), "open_frames": session.in_flight,
+        }  # fmt: skip

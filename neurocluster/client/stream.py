@@ -9,14 +9,16 @@ flight, else every few milliseconds, so that a fast stream costs little Python.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from neurocluster.client.engine import RESULTS, Engine
+from neurocluster.client.feed import ArrayFeed, Feed, IteratorFeed, Starter
 from neurocluster.client.ledger import Ledger
+from neurocluster.client.records import RESULTS
 from neurocluster.client.results import Chunk
 from neurocluster.coding.delay import (
     check_image,
@@ -24,12 +26,39 @@ from neurocluster.coding.delay import (
     input_order,
     plain_bytes,
 )
+from neurocluster.dtypes import I32, U8, U32, Records
 from neurocluster.errors import FrameError
 from neurocluster.model.graph import Input
 
 DELIVERY_S: Final = 0.005
 """How long finished frames may wait for others while more are in flight."""
+TIMES_TOGETHER: Final = 2
+"""Epochs that may fail with one oldest open frame before it is run alone."""
 Later = Callable[[float, Callable[[], None]], object]
+
+
+class StreamEngine(Starter, Protocol):
+    """What a stream needs of `client.engine.Engine`."""
+
+    outputs: int
+
+    @property
+    def epoch(self) -> int:
+        """Return the epoch that this engine is of."""
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many started frames have not finished."""
+
+    @property
+    def finished(self) -> int:
+        """Return how many finished frames `take_results` would return."""
+
+    def take_results(self) -> tuple[Records, I32, I32]:
+        """Return and forget finished frames: RESULT rows, counts, potentials."""
+
+    def open_since(self) -> list[int]:
+        """Return when each frame in flight was started, ns, oldest first."""
 
 
 def as_array(image: Any, frame: int) -> npt.NDArray[Any]:
@@ -45,23 +74,52 @@ def as_array(image: Any, frame: int) -> npt.NDArray[Any]:
         raise FrameError(message, frame) from error
 
 
+@dataclass(slots=True)
+class Suspect:
+    """Remember the frame that was the oldest open one when epochs failed.
+
+    After two such epochs in a row it is run alone; after three it is given up, and the
+    others go on without it (protocol of recovery, "poison").
+    """
+
+    frame: int = -1
+    times: int = 0
+
+    def failed(self, frame: int) -> None:
+        """Note that an epoch failed with this oldest open frame."""
+        self.times = self.times + 1 if frame == self.frame else 1
+        self.frame = frame
+
+    @property
+    def alone(self) -> bool:
+        """Tell whether it must run alone."""
+        return self.times == TIMES_TOGETHER
+
+    @property
+    def guilty(self) -> bool:
+        """Tell whether it failed even alone."""
+        return self.times > TIMES_TOGETHER
+
+
 class Stream:
-    """Feed an engine and collect its results.
+    """Feed an engine and collect its results; carry on with the next epoch's.
 
     Attributes:
         chunks: Finished frames that nobody has taken yet.
         last: Position of the frame that finished last, or -1.
         error: What the iterator of images raised, or None.
+        again: Frames that were started again because their epoch failed.
     """
 
     def __init__(
-        self, engine: Engine, source: Input, *, why_failed: Callable[[Any, int], str],
-        later: Later, on_news: Callable[[], None],
+        self, engine: StreamEngine, source: Input, *,
+        why_failed: Callable[[Any, int], str], later: Later,
+        on_news: Callable[[], None],
     ) -> None:  # fmt: skip
         """Take an engine.
 
         Args:
-            engine: Of the client.
+            engine: Of the first epoch.
             source: The network's input.
             why_failed: See `ledger.Ledger.finish`.
             later: Runs a callback after some seconds.
@@ -70,11 +128,14 @@ class Stream:
         self._engine, self._input, self._why_failed = engine, source, why_failed
         self._later, self._on_news = later, on_news
         self._ledger = Ledger(engine.outputs)
-        self._images: Iterator[Any] | None = None
+        self._feed: Feed | None = None
+        self._suspect = Suspect()
+        self._first_ns: dict[int, int] = {}
         self._scheduled = False
         self.chunks: deque[Chunk] = deque()
         self.last = -1
         self.error: Exception | None = None
+        self.again = 0
 
     @property
     def in_flight(self) -> int:
@@ -89,7 +150,7 @@ class Stream:
     @property
     def ended(self) -> bool:
         """Tell whether all that was submitted is in `chunks` or was taken."""
-        return self._images is None and not self._ledger
+        return (self._feed is None or self._feed.ended) and not self._ledger
 
     def submit(self, images: Iterable[Any]) -> None:
         """Begin to stream; positions count from 0 again when nothing is left."""
@@ -98,10 +159,11 @@ class Stream:
             self.last, self.error = -1, None
         if isinstance(images, np.ndarray) and self._plain(images):
             self._ledger.frames(len(images))
-            self._engine.offer(images.reshape(len(images), self._input.shape.size))
+            flat = images.reshape(len(images), self._input.shape.size)
+            self._feed = ArrayFeed(flat)
         else:
-            self._images = iter(images)
-            self._start()
+            self._feed = IteratorFeed(iter(images), self._draw)
+        self._fill()
 
     def _plain(self, images: npt.NDArray[Any]) -> bool:
         """Tell whether images need no check, one by one."""
@@ -111,50 +173,8 @@ class Stream:
             and plain_bytes(self._input)
         )
 
-    def stop(self) -> None:
-        """Start no more frames; those in flight finish."""
-        self._images = None
-        self._ledger.withdraw(self._engine.withdraw())
-        self._on_news()
-
-    def after_turn(self) -> None:
-        """Start what the window has room for; hand over what finished."""
-        if self._images is not None:
-            self._start()
-        count = self._engine.finished
-        if not count or (self._scheduled and count < RESULTS // 2):
-            return
-        if self._engine.in_flight and self.last >= 0 and count < RESULTS // 2:
-            self._scheduled = True
-            self._later(DELIVERY_S, self.collect)
-        else:
-            self.collect()
-
-    def collect(self) -> None:
-        """Move finished frames into `chunks`."""
-        self._scheduled = False
-        chunks = self._ledger.finish(*self._engine.take_results(), self._why_failed)
-        if chunks:
-            self.chunks += chunks
-            self.last = int(chunks[-1].frames[-1])
-            self._on_news()
-
-    def _start(self) -> None:
-        """Check and start images of the iterator while the window has room."""
-        while self._images is not None and self._engine.can_start:
-            try:
-                image = next(self._images)
-            except StopIteration:
-                self._images = None
-                self._on_news()
-                return
-            except Exception as error:  # noqa: BLE001 - raised where results are read
-                self._images, self.error = None, error
-                self._on_news()
-                return
-            self._start_one(image)
-
-    def _start_one(self, image: Any) -> None:
+    def _draw(self, image: Any) -> U8 | U32 | None:
+        """Check an image and number it; return its frame, or None if refused."""
         number = self._ledger.next_index
         try:
             image = as_array(image, number)
@@ -163,9 +183,94 @@ class Stream:
             self._ledger.refuse(str(error))
             if self._ledger.refused_first:
                 self.collect()
-            return
-        if image.dtype == np.uint8:
-            self._engine.start(np.ascontiguousarray(image).reshape(-1))
-        else:
-            self._engine.start_order(input_order(image, self._input))
+            return None
         self._ledger.frames()
+        if image.dtype == np.uint8:
+            return np.array(image, np.uint8).reshape(-1)
+        return input_order(image, self._input)
+
+    def _fill(self) -> None:
+        if self._feed is None:
+            return
+        self._feed.fill(self._engine)
+        if self._feed.ended:
+            self.error = self.error or self._feed.error
+            self._on_news()
+
+    def stop(self) -> None:
+        """Start no more frames; those in flight finish."""
+        if self._feed is not None:
+            self._ledger.withdraw(self._feed.withdraw(self._engine))
+        self._on_news()
+
+    def after_turn(self) -> None:
+        """Start what the window has room for; hand over what finished."""
+        if self._feed is not None and not self._feed.ended:
+            self._fill()
+        count = self._engine.finished
+        if not count or (self._scheduled and count < RESULTS // 2):
+            return
+        if self._engine.in_flight and self.last >= 0 and count < RESULTS // 2:
+            self._scheduled = True
+            self._later(DELIVERY_S, self.collect)
+        else:
+            self.collect()
+            self._fill()
+
+    def collect(self) -> None:
+        """Move finished frames into `chunks`."""
+        self._scheduled = False
+        found = self._engine.take_results()
+        chunks = self._ledger.finish(*found, self._why_failed, self._engine.epoch)
+        if self._feed is not None:
+            self._feed.finished(len(found[0]))
+        if chunks:
+            self._date_back(chunks)
+            self.chunks += chunks
+            self.last = int(chunks[-1].frames[-1])
+            if self._suspect.frame <= self.last:
+                self._suspect = Suspect()
+            self._on_news()
+
+    def _date_back(self, chunks: list[Chunk]) -> None:
+        """Count the latency of frames that were started again from their first start.
+
+        That start is of the same process, so of the same clock.
+        """
+        for chunk in chunks if self._first_ns else ():
+            for k, frame in enumerate(chunk.frames.tolist()):
+                if (first := self._first_ns.pop(frame, None)) is not None:
+                    chunk.rows["started_ns"][k] = first
+
+    # -- the next epoch --------------------------------------------------------
+
+    def restart(self, engine: StreamEngine) -> None:
+        """Carry on with the engine of the next epoch, which runs: start what is open.
+
+        The epoch of the engine up to now may have failed because of its oldest frame.
+        """
+        self.collect()
+        since = self._engine.open_since()
+        self.again += len(since)
+        for frame, time_ns in zip(self._ledger.oldest(len(since)), since, strict=True):
+            self._first_ns.setdefault(frame, time_ns)
+        self._engine = engine
+        if since:
+            self._suspect.failed(self._ledger.oldest()[0])
+        if self._suspect.guilty:
+            self._condemn()
+        if self._feed is not None:
+            self._feed.restart(engine, alone=self._suspect.alone)
+
+    def _condemn(self) -> None:
+        """Give up the frame that ended epoch after epoch, the last one alone."""
+        frame, times = self._suspect.frame, self._suspect.times
+        self._ledger.refuse_oldest(
+            f"frame {frame}: given up; {times} times in a row the cluster failed while "
+            "it was the oldest open frame, the last time alone"
+        )
+        self._first_ns.pop(frame, None)
+        if self._feed is not None:
+            self._feed.finished(1)
+        self._suspect = Suspect()
+        self.collect()

@@ -22,11 +22,18 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The launcher saw a process end; ``clean`` is exit status 0."""
+    """The launcher saw a process end.
+
+    Attributes:
+        pid: Of the process.
+        cause: Words: ``was killed by signal 9 (SIGKILL)``.
+        left: Workers that the launcher still has, one that it starts in the place of
+            this one among them; None if it does not say.
+    """
 
     pid: int
     cause: str
-    clean: bool = False
+    left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,9 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class StopAsked:
-    """Somebody asked this controller to end."""
+    """Somebody asked this controller to end, which it then does with ``code``."""
+
+    code: int = EXIT_INTERRUPTED
 
 
 Event = Received | Exited | Tick | StopAsked

@@ -48,12 +48,17 @@ class ClusterPlan:
         self.partitions = tuple(p.name for p in plan.partitions)
         self.links = {k.index: (k.source, k.destination) for k in plan.links}
         self.plan_hash = plan_hash(fixed, plan, settings)
+        self._prepared: dict[str, dict[str, Any]] = {}
 
     def prepare(self, node: str) -> dict[str, Any]:
-        """Return the body of PREPARE for a node."""
+        """Return the body of PREPARE for a node; made once."""
+        if node not in self._prepared:
+            self._prepared[node] = self._prepare(node)
+        return self._prepared[node]
+
+    def _prepare(self, node: str) -> dict[str, Any]:
         settings = self._settings
         shared: dict[str, Any] = {
-            "epoch": 1,
             "window": settings.window,
             "max_spikes": settings.max_spikes,
             "hwm": settings.hwm,

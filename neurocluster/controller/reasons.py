@@ -8,6 +8,8 @@ from typing import Any
 
 from neurocluster.controller.watch import STALL_NS, Counts
 
+NOTHING = "no frame was finished"
+
 
 def exit_cause(code: int) -> str:
     """Return words for an exit: ``was killed by signal 9 (SIGKILL)``."""
@@ -22,10 +24,22 @@ def exit_cause(code: int) -> str:
 
 def lost(name: str, how: str, finished: int) -> str:
     """Return words for a member that is gone."""
-    last = "no frame was finished"
-    if finished >= 0:
-        last = f"last finished frame: {finished}"
-    return f"{name} {how}; {last}"
+    return f"{name} {how}; {last(finished)}"
+
+
+def last(finished: int) -> str:
+    """Return words for how far a session came."""
+    return f"last finished frame: {finished}" if finished >= 0 else NOTHING
+
+
+def barren(reason: str, epochs: int) -> str:
+    """Return words for a session that recovers again and again and gets nowhere."""
+    return f"{epochs} times in a row no frame was finished; the last time {reason}"
+
+
+def hopeless(reason: str) -> str:
+    """Return words for a member whose place nobody will take."""
+    return f"{reason}; it is not started again"
 
 
 def wrong_version(theirs: str, ours: str) -> str:
@@ -61,11 +75,13 @@ def fault(name: str, body: Mapping[str, Any]) -> str:
     )
 
 
-def too_few_workers(limit_ns: int, came: int, partitions: Sequence[str]) -> str:
+def too_few_workers(
+    limit_ns: int, came: int, partitions: int, missing: Sequence[str]
+) -> str:
     """Return words for a cluster that waited for members in vain."""
-    names = ", ".join(partitions[came:])
+    names = ", ".join(missing)
     return (
-        f"{_incomplete(limit_ns)}: {came} of {len(partitions)} workers came"
+        f"{_incomplete(limit_ns)}: {came} of {partitions} workers are there"
         + (f"; nobody runs {names}" if names else "; some are not ready")
         + "; start more with 'neurocluster worker --connect ...'"
     )

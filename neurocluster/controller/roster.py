@@ -8,6 +8,9 @@ from typing import Any
 
 from neurocluster.dtypes import CLIENT
 
+BUILDING, LINKED, FAULTY = "building", "linked", "faulty"
+"""What BEAT says of a member's phase, where the controller cares."""
+
 
 @dataclass(slots=True)
 class Member:
@@ -16,7 +19,11 @@ class Member:
     Attributes:
         slot: Index of the partition it wishes to run, or None.
         heard_ns: When its last message came.
-        node: What it runs: a partition, or the client; empty before PREPARE.
+        ready: It may be given a part.
+        node: What it runs: a partition, or the client; empty for a spare.
+        endpoint: Of its inbox in this epoch; empty before BOUND.
+        linked: It has heard from everyone who sends to it in this epoch.
+        phase: Where it said to stand, in its last BEAT.
         report: Its tables, once it has handed them in.
     """
 
@@ -30,6 +37,7 @@ class Member:
     node: str = ""
     endpoint: str = ""
     linked: bool = False
+    phase: str = ""
     report: Mapping[str, Any] | None = None
 
     @property
@@ -37,12 +45,12 @@ class Member:
         """Return the words that errors use."""
         if self.role == CLIENT:
             return f"client (pid {self.pid} on {self.host})"
-        what = f"partition {self.node}" if self.node else "a worker"
+        what = f"partition {self.node}" if self.node else "a spare"
         return f"{what} (worker pid {self.pid} on {self.host})"
 
 
 class Roster:
-    """Hold the members of one cluster: one client, and a worker a partition."""
+    """Hold the members of one cluster: one client, a worker a partition, spares."""
 
     def __init__(self, partitions: tuple[str, ...]) -> None:
         """Start empty; the members will run these partitions."""
@@ -59,11 +67,16 @@ class Roster:
 
     def remove(self, member: Member) -> None:
         """Forget a member."""
-        del self._members[member.peer]
+        self._members.pop(member.peer, None)
 
     def get(self, peer: bytes) -> Member | None:
         """Return the member of a peer, if it is one."""
         return self._members.get(peer)
+
+    def process(self, pid: int, host: str | None = None) -> Member | None:
+        """Return the member that is a process, on a host or wherever."""
+        found = (m for m in self if m.pid == pid and host in (None, m.host))
+        return next(found, None)
 
     @property
     def client(self) -> Member | None:
@@ -76,19 +89,29 @@ class Roster:
         return [m for m in self if m.role != CLIENT]
 
     @property
-    def full(self) -> bool:
-        """Tell whether every partition has a worker."""
-        return len(self.workers) >= len(self._partitions)
+    def nodes(self) -> list[Member]:
+        """Return who takes part in this epoch: the client and all but spares."""
+        return [m for m in self if m.node]
 
     @property
-    def ready(self) -> bool:
-        """Tell whether all have come and are ready."""
-        return sum(m.ready for m in self) == len(self._partitions) + 1
+    def complete(self) -> bool:
+        """Tell whether the client is ready, and a worker for each partition."""
+        client = self.client
+        if client is None or not client.ready:
+            return False
+        return sum(m.ready for m in self.workers) >= len(self._partitions)
+
+    @property
+    def missing(self) -> list[str]:
+        """Return the partitions that no worker could run."""
+        free = self._free()
+        spares = sum(m.ready and not m.node for m in self.workers)
+        return free[spares:]
 
     @property
     def linked(self) -> bool:
         """Tell whether all have heard from everyone who sends to them."""
-        return all(m.linked for m in self)
+        return all(m.linked for m in self.nodes)
 
     @property
     def reports(self) -> list[Mapping[str, Any]]:
@@ -98,24 +121,43 @@ class Roster:
     @property
     def unreported(self) -> list[Member]:
         """Return who has not handed in its tables."""
-        return [m for m in self if m.report is None]
+        return [m for m in self.nodes if m.report is None]
+
+    def _free(self) -> list[str]:
+        taken = {m.node for m in self}
+        return [name for name in self._partitions if name not in taken]
 
     def assign(self) -> None:
-        """Give each member its node: the partition it wishes for, or the next free."""
-        free = list(self._partitions)
-        wishes = {m.slot: m for m in reversed(self.workers) if m.slot is not None}
-        for slot, member in wishes.items():
-            if 0 <= slot < len(self._partitions):
-                member.node = self._partitions[slot]
-                free.remove(member.node)
-        for member in self.workers:
-            member.node = member.node or free.pop(0)
+        """Give each free partition a ready worker: who wishes for it, or the next.
+
+        Whoever has a partition keeps it, and its tables and contexts with it.
+        """
+        for member in self:
+            member.endpoint, member.linked, member.report = "", False, None
+            member.phase = ""
+        spares = [m for m in self.workers if m.ready and not m.node]
+        free = self._free()
+        for member in spares:
+            slot = member.slot
+            if slot is not None and 0 <= slot < len(self._partitions):
+                wish = self._partitions[slot]
+                if wish in free:
+                    free.remove(wish)
+                    member.node = wish
+        for member in spares:
+            if not member.node and free:
+                member.node = free.pop(0)
         if (client := self.client) is not None:
             client.node = CLIENT
 
+    @property
+    def building(self) -> bool:
+        """Tell whether somebody builds its part, which may take a compiler's time."""
+        return any(m.phase == BUILDING for m in self.nodes)
+
     def endpoints(self) -> dict[str, str] | None:
         """Return the endpoint of each node once all are bound."""
-        found = {m.node: m.endpoint for m in self}
+        found = {m.node: m.endpoint for m in self.nodes}
         return found if all(found.values()) else None
 
     def lines(self) -> list[dict[str, Any]]:
@@ -123,5 +165,5 @@ class Roster:
         order = {name: k for k, name in enumerate(self._partitions)}
         return [
             {"partition": m.node, "host": m.host, "pid": m.pid, "endpoint": m.endpoint}
-            for m in sorted(self, key=lambda m: order.get(m.node, -1))
+            for m in sorted(self.nodes, key=lambda m: order.get(m.node, -1))
         ]

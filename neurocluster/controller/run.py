@@ -40,17 +40,21 @@ class ControllerOptions:
         bind: Control endpoint.
         connection: Connection file to write, or None.
         deadline_s: For the whole bring-up.
+        recovery_s: How long to wait for somebody in the place of a lost worker.
         leased: True if standard input is a lease pipe.
+        once: End with the first session.
     """
 
     bind: str
     connection: Path | None
     deadline_s: float
+    recovery_s: float
     leased: bool
+    once: bool
 
 
 def run_controller(plan: ClusterPlan, options: ControllerOptions) -> int:
-    """Serve one client, then end; return the exit code."""
+    """Serve one client after the other until told to stop; return the exit code."""
     return uvloop.run(_controller(plan, options))
 
 
@@ -80,6 +84,8 @@ class ControllerRunner:
             version=VERSION,
             cores=os.cpu_count() or 1,
             deadline_ns=int(options.deadline_s * 1e9),
+            recovery_ns=int(options.recovery_s * 1e9),
+            once=options.once,
         )
         self._socket = ControlSocket(
             self._context, self._received, bind=options.bind, limit=CONTROL_LIMIT
@@ -128,15 +134,15 @@ class ControllerRunner:
         data = os.read(_STDIN, 1 << 16)
         if not data:
             self._loop.remove_reader(_STDIN)
-            _log.error("the process that started this controller is gone")
             if not self.done.done():
+                _log.error("the process that started this controller is gone")
                 self.done.set_result(e.EXIT_FAILED)
             return
         *lines, self._pending = (self._pending + data).split(b"\n")
         for line in lines:
             event: dict[str, Any] = json.loads(line)
-            code = int(event["code"])
-            self.event(e.Exited(int(event["pid"]), exit_cause(code), clean=code == 0))
+            cause = event["problem"] or exit_cause(int(event["code"]))
+            self.event(e.Exited(int(event["pid"]), cause, int(event["left"])))
 
     def close(self) -> None:
         """Release the socket and remove the connection file."""

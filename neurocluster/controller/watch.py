@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from neurocluster.controller.roster import Member
 from neurocluster.dtypes import CLIENT
+from neurocluster.wire.shapes import RECEIVED_ROW, SENT_ROW
 
 SILENCE_NS: Final = 1_000_000_000
 """A node without a BEAT for this long (or 45 ms a worker and core) is lost."""
@@ -22,13 +23,17 @@ Ends = Mapping[int, tuple[str, str]]
 """Source and destination of each link."""
 
 
+def silence_ns(workers: int, cores: int) -> int:
+    """Return how long a member may be silent; longer where many share a core."""
+    return max(SILENCE_NS, int(SILENCE_PER_WORKER_NS * workers / max(cores, 1)))
+
+
 class Silence:
     """Tell who has said nothing for too long."""
 
     def __init__(self, workers: int, cores: int) -> None:
-        """Allow more time where many workers share a core."""
-        share = workers / max(cores, 1)
-        self.limit_ns = max(SILENCE_NS, int(SILENCE_PER_WORKER_NS * share))
+        """Take the number of workers and cores."""
+        self.limit_ns = silence_ns(workers, cores)
         self._last_ns: int | None = None
 
     def listen(self, members: Iterable[Member], now_ns: int) -> None:
@@ -49,11 +54,11 @@ class Silence:
 
 
 class Counts(NamedTuple):
-    """Spikes of one link, as its two ends count them; None if an end said nothing."""
+    """Spikes of one link, as its two ends count them."""
 
     link: int
-    sent: int | None
-    received: int | None
+    sent: int
+    received: int
 
 
 class LinkWatch:
@@ -70,8 +75,8 @@ class LinkWatch:
     def beat(self, node: str, body: Mapping[str, Any]) -> None:
         """Take the counts of a node's BEAT."""
         self._blocked[node] = body["blocked"]
-        self._sent.update(_pairs(body["sent"]))
-        self._received.update(_pairs(body["received"]))
+        self._sent.update(_spikes(body["sent"], len(SENT_ROW)))
+        self._received.update(_spikes(body["received"], len(RECEIVED_ROW)))
 
     def stalled(self, now_ns: int) -> Counts | None:
         """Return the first link on which spikes wait and none has arrived."""
@@ -89,18 +94,27 @@ class LinkWatch:
 
 
 def unequal(links: Ends, reports: Iterable[Mapping[str, Any]]) -> Counts | None:
-    """Return the first link whose ends report different spikes at the end."""
-    tables = list(reports)
-    sent = {row[0]: row[1] for table in tables for row in table["outbound"]}
-    got = {row[0]: row[1] for table in tables for row in table["inbound"]}
+    """Return the first link whose ends count different spikes in the last epoch.
+
+    Ends that were left in different epochs, or that are gone, cannot be compared.
+    """
+    sent: dict[int, tuple[int, int]] = {}
+    got: dict[int, tuple[int, int]] = {}
+    for table in reports:
+        epoch = table["worker"].get("epoch", 0)
+        sent |= {row[0]: (epoch, row[-1]) for row in table["outbound"]}
+        got |= {row[0]: (epoch, row[-1]) for row in table["inbound"]}
     for link in links:
-        if sent.get(link) != got.get(link):
-            return Counts(link, sent.get(link), got.get(link))
+        source, to = sent.get(link), got.get(link)
+        if source is None or to is None or source[0] != to[0]:
+            continue
+        if source[1] != to[1]:
+            return Counts(link, source[1], to[1])
     return None
 
 
-def _pairs(data: bytes) -> dict[int, int]:
-    """Read a ``bin`` of little-endian uint64 pairs: link, spikes."""
-    count = len(data) // 16
-    values = struct.unpack(f"<{2 * count}Q", data[: 16 * count])
-    return dict(zip(values[::2], values[1::2], strict=True))
+def _spikes(data: bytes, columns: int) -> dict[int, int]:
+    """Read link and spikes of rows of little-endian uint64."""
+    count = len(data) // 8
+    values = struct.unpack(f"<{count}Q", data[: 8 * count])
+    return dict(zip(values[::columns], values[1::columns], strict=True))

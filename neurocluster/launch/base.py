@@ -30,11 +30,15 @@ class Exit:
         slot: Name given at its start.
         pid: Process id.
         code: Exit status, or minus the number of the signal that killed it.
+        problem: Why the launcher killed it; empty if it did not.
+        left: Workers that remain, or are started again.
     """
 
     slot: str
     pid: int
     code: int
+    problem: str = ""
+    left: int = 0
 
 
 class Launcher(Protocol):

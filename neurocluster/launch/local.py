@@ -78,7 +78,10 @@ class LocalLauncher:
                 if waiting is not None and not waiting.done():
                     waiting.set_result(event["pid"])
             elif "exited" in event:
-                done = Exit(event["exited"], event["pid"], event["code"])
+                done = Exit(
+                    event["exited"], event["pid"], event["code"], event["problem"],
+                    event["left"],
+                )  # fmt: skip
                 self._exits.append(done)
                 self.on_exit(done)
         for waiting in self._started.values():

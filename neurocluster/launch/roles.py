@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +15,12 @@ from neurocluster.controller.events import EXIT_FAILED
 from neurocluster.controller.plan import ClusterPlan, Settings
 from neurocluster.controller.run import ControllerOptions, run_controller
 from neurocluster.errors import NeuroclusterError
+from neurocluster.launch.children import Pulse, Role
 from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan
 from neurocluster.model.split import parse_splits
-from neurocluster.worker.run import run_worker
+from neurocluster.worker.run import WorkerOptions, run_worker
 from neurocluster.worker.warm import warm_worker
 
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -55,7 +57,7 @@ def build_plan(options: dict[str, str], folder: str) -> ClusterPlan:
     return ClusterPlan(fixed, plan, settings)
 
 
-def controller_role(arguments: dict[str, str]) -> int:
+def controller_role(arguments: dict[str, str], _pulse: Pulse) -> int:
     """Run a controller that a launcher started."""
     log_to_stderr(arguments.get("log_level", "info"))
     connection = Path(arguments["connection"])
@@ -65,7 +67,9 @@ def controller_role(arguments: dict[str, str]) -> int:
             bind=arguments["bind"],
             connection=connection,
             deadline_s=float(arguments["deadline_s"]),
+            recovery_s=float(arguments["recovery_s"]),
             leased=True,
+            once=True,
         )
         return run_controller(plan, options)
     except NeuroclusterError as error:
@@ -73,10 +77,25 @@ def controller_role(arguments: dict[str, str]) -> int:
         return EXIT_FAILED
 
 
-def worker_role(arguments: dict[str, str]) -> int:
+def former_of(arguments: dict[str, str]) -> tuple[int, str] | None:
+    """Return the process that a worker stands for, and how it ended, if any."""
+    former = arguments.get("former")
+    return (int(former), arguments["cause"]) if former is not None else None
+
+
+def worker_role(arguments: dict[str, str], pulse: Pulse) -> int:
     """Run a worker that a launcher started."""
     log_to_stderr(arguments.get("log_level", "info"))
-    return run_worker(arguments["endpoint"], slot=int(arguments["slot"]), leased=True)
+    slot = int(arguments["slot"]) if arguments["slot"] else None
+    return run_worker(
+        WorkerOptions(
+            arguments["endpoint"],
+            slot=slot,
+            leased=True,
+            pulse=pulse.beat,
+            former=former_of(arguments),
+        )
+    )
 
 
 def warm() -> None:
@@ -84,4 +103,6 @@ def warm() -> None:
     warm_worker()
 
 
-ROLES: Final = {"controller": controller_role, "worker": worker_role}
+ROLES: Final[Mapping[str, Role]] = {
+    "controller": controller_role, "worker": worker_role,
+}  # fmt: skip

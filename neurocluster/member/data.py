@@ -11,11 +11,11 @@ from typing import Any, Final, Protocol
 import numpy as np
 import zmq
 
-from neurocluster.dtypes import Records
+from neurocluster.dtypes import I64, Records
 from neurocluster.errors import RemoteLinkError, WireError
 from neurocluster.link.buffers import Handler, LinkBuffers
 from neurocluster.link.records import FAULTS
-from neurocluster.metrics.histogram import percentile
+from neurocluster.member.totals import Totals
 from neurocluster.transport.base import Schedule
 from neurocluster.transport.pump import Pump
 from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
@@ -25,7 +25,7 @@ from neurocluster.wire.packet import decode_packet, encode_packet
 LETTERS: Final = 8
 MALFORMED: Final = -100
 """Fault of a message that is no packet."""
-COUNTED: Final = ("index", "spikes", "negative", "packets", "bytes")
+COUNTED: Final = ("spikes", "negative", "packets", "bytes")
 _log = logging.getLogger(__name__)
 
 
@@ -146,26 +146,37 @@ class DataPath:
     def counters(self) -> dict[str, Any]:
         """Return what a BEAT carries of the links."""
         node, pump = self._engine.node, self.pump
+        inbound, outbound = node.inbound, node.outbound
+        waiting = outbound["pieces_count"] - outbound["pieces_done"]
         return {
-            "received": _spikes(node.inbound), "sent": _spikes(node.outbound),
+            "received": _rows(inbound, inbound["next_close"]),
+            "sent": _rows(outbound, waiting),
             "blocked": pump.blocked if pump is not None else False,
             "open_frames": int(node.record["open_frames"][0]),
-        }  # fmt: skip
+            "frame": int(node.record["next_frame"][0]),
+            "packets": int(inbound["packets"].sum()),
+        }
 
-    def link_rows(self) -> dict[str, list[list[int]]]:
-        """Return the rows of the link tables: inbound and outbound."""
+    def add_to(self, totals: Totals) -> None:
+        """Add this epoch's counters to those of the session."""
         node, pump = self._engine.node, self.pump
-        inbound = []
         for k, row in enumerate(node.inbound):
-            values = [int(row[name]) for name in (*COUNTED, "transit_max")]
-            for histogram in (node.transit[k], node.wire[k]):
-                values += [percentile(histogram, p) or 0 for p in (50, 99)]
-            inbound.append([*values, int(node.wire[k].sum())])
-        outbound = []
+            counts = [int(row[name]) for name in COUNTED]
+            longest = int(row["transit_max"])
+            totals.add_inbound(
+                int(row["index"]), counts, longest, node.transit[k], node.wire[k]
+            )
         for k, row in enumerate(node.outbound):
             blocked = pump.blocked_total(k) if pump is not None else 0
-            outbound.append([*(int(row[name]) for name in COUNTED), blocked])
-        return {"inbound": inbound, "outbound": outbound}
+            counts = [*(int(row[name]) for name in COUNTED), blocked]
+            totals.add_outbound(int(row["index"]), counts)
+        totals.add_worker(self.totals())
+
+    def spikes(self) -> dict[int, int]:
+        """Return the spikes of this epoch by link."""
+        node = self._engine.node
+        ends = (*node.inbound, *node.outbound)
+        return {int(row["index"]): int(row["spikes"]) for row in ends}
 
     def totals(self) -> dict[str, int]:
         """Return what the worker table has of this epoch."""
@@ -186,6 +197,7 @@ class DataPath:
             outlet.close()
 
 
-def _spikes(links: Records) -> bytes:
-    """Return pairs of link number and spikes, little-endian uint64."""
-    return np.stack([links["index"], links["spikes"]], -1).astype("<u8").tobytes()
+def _rows(links: Records, last: I64) -> bytes:
+    """Return rows of link, spikes and a third column, little-endian uint64."""
+    table = np.stack([links["index"], links["spikes"], last], -1)
+    return table.astype("<u8").tobytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import os
 import resource
@@ -10,13 +11,14 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from neurocluster.errors import NeuroclusterError, RemoteLinkError, WireError
 from neurocluster.link.buffers import LinkSpec
 from neurocluster.member import state as s
 from neurocluster.member.data import LETTERS, DataPath, EngineLike
+from neurocluster.member.totals import Totals
 from neurocluster.transport.control import ControlSocket
 from neurocluster.transport.zeromq import new_context
 from neurocluster.wire.control import (
@@ -29,6 +31,12 @@ from neurocluster.wire.control import (
 
 TICK_S: Final = 0.05
 SOCKETS: Final = 1024
+LOOK_S: Final = 1.0
+"""Between two looks for the controller while none answers."""
+NO_COUNTERS: Final[Mapping[str, Any]] = {
+    "received": b"", "sent": b"", "blocked": False, "open_frames": 0, "frame": 0,
+    "packets": 0,
+}  # fmt: skip
 _log = logging.getLogger(__name__)
 
 
@@ -40,12 +48,13 @@ class Duties(Protocol):
         """Tell whether to receive while a link is blocked (the client's rule)."""
 
     def build(
-        self, body: Mapping[str, Any], inbound: list[LinkSpec], outbound: list[LinkSpec]
-    ) -> EngineLike:
+        self, epoch: int, body: Mapping[str, Any], inbound: list[LinkSpec],
+        outbound: list[LinkSpec],
+    ) -> EngineLike:  # fmt: skip
         """Build the engine of an epoch; runs in a thread, for it may compile."""
 
     def bound(self, body: Mapping[str, Any], engine: EngineLike) -> None:
-        """Take the engine that was built."""
+        """Take the engine that was built; the epoch before is over."""
 
     def run(self, roster: tuple[Mapping[str, Any], ...]) -> None:
         """Start to process."""
@@ -56,8 +65,8 @@ class Duties(Protocol):
     def reports(self) -> bytes:
         """Return the frame reports since the last call, rows of uint64."""
 
-    def finished(self) -> int:
-        """Return the last finished frame of the session, or -1 (the client's)."""
+    def beat(self) -> dict[str, Any]:
+        """Return the fields of BEAT that the links do not know: ``finished``."""
 
     def deliver(self, message: Control) -> None:
         """Take a message meant for the client."""
@@ -83,22 +92,37 @@ class MemberRunner:
         slot: int | None,
         leased: bool,
         version: str,
+        find: Callable[[], str] | None = None,
+        pulse: Callable[[], None] = lambda: None,
+        former: tuple[int, str] | None = None,
     ) -> None:
-        """Connect to a controller and begin to join."""
-        self._duties = duties
+        """Connect to a controller and begin to join.
+
+        Args:
+            duties: What this member is for.
+            role: ``worker`` or ``client``.
+            endpoint: Of the controller.
+            slot: Index of the partition wished for, or None.
+            leased: See `member.state.Member`.
+            version: Of this package.
+            find: Returns the endpoint again; asked while no controller answers.
+            pulse: Called at each tick: this process is alive.
+            former: Process that this one stands for, and how it ended.
+        """
+        self._duties, self._pulse = duties, pulse
+        self._find, self._endpoint, self._looked_s = find, endpoint, 0.0
         self._context = new_context(SOCKETS)
-        identity = secrets.token_bytes(LETTERS)
+        self._identity = b"\1" + secrets.token_bytes(LETTERS)
+        replaces, cause = former or (None, "")
         register = {
             "role": role, "pid": os.getpid(), "host": socket.gethostname(),
-            "slot": slot, "version": version,
+            "slot": slot, "version": version, "replaces": replaces, "cause": cause,
         }  # fmt: skip
         self.state = s.Member(register, leased=leased)
-        self._control = ControlSocket(
-            self._context, self._received, connect=endpoint,
-            identity=b"\1" + identity, limit=PREPARE_LIMIT,
-        )  # fmt: skip
+        self._control = self._join(endpoint)
         self._data: DataPath | None = None
-        self._partition = -1
+        self._epoch, self._partition = 0, -1
+        self._totals, self._last_spikes = Totals(), dict[int, int]()
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._lag_ns = 0
@@ -106,6 +130,12 @@ class MemberRunner:
         self._due = self._loop.time()
         self.done: asyncio.Future[int] = self._loop.create_future()
         self._tick()
+
+    def _join(self, endpoint: str) -> ControlSocket:
+        return ControlSocket(
+            self._context, self._received, connect=endpoint, identity=self._identity,
+            limit=PREPARE_LIMIT,
+        )  # fmt: skip
 
     # -- events ------------------------------------------------------------
 
@@ -127,7 +157,25 @@ class MemberRunner:
         self._lag_ns = max(self._lag_ns, int(late * 1e9))
         self._due = self._loop.time() + TICK_S
         self._timer = self._loop.call_later(TICK_S, self._tick)
+        self._pulse()
         self.event(s.Tick())
+        if self.state.phase is s.Phase.JOINING and self._find is not None:
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Follow a controller that was started again at another endpoint."""
+        if self._due - self._looked_s < LOOK_S:
+            return
+        self._looked_s = self._due
+        try:
+            endpoint = self._find() if self._find is not None else self._endpoint
+        except NeuroclusterError:
+            return  # it is not there yet
+        if endpoint != self._endpoint:
+            _log.info("the controller is at %s now", endpoint)
+            self._endpoint = endpoint
+            self._control.close(0)
+            self._control = self._join(endpoint)
 
     def _woken(self) -> None:
         """Look at the data sockets: an inbox or an outlet may have news."""
@@ -163,20 +211,20 @@ class MemberRunner:
                 self._control.send(encode_control(message))
             case s.Beat():
                 self._beat()
-            case s.Build(body):
-                self._build(body)
+            case s.Build(epoch, body):
+                self._build(epoch, body)
             case s.Connect(endpoints, hellos):
                 self._connect(endpoints, hellos)
             case s.Run(roster):
                 self._run(roster)
             case s.CloseData():
                 self._close_data()
+            case s.Report():
+                self.send(Kind.REPORT, {"report": self.report()})
+                self._totals, self._go_cpu_ns = Totals(), 0
             case s.Deliver(message):
                 self._duties.deliver(message)
-            case s.Leave(code, text, report):
-                if report:
-                    self._send_frames()
-                    self.send(Kind.STOPPED, {"report": self.report()})
+            case s.Leave(code, text):
                 self._leave(code, text)
 
     def _leave(self, code: int, text: str) -> None:
@@ -190,16 +238,16 @@ class MemberRunner:
         message = Control(kind, body, state.generation, state.epoch)
         self._control.send(encode_control(message))
 
-    def _build(self, body: Mapping[str, Any]) -> None:
+    def _build(self, epoch: int, body: Mapping[str, Any]) -> None:
         """Build the engine beside the loop: beats go on while kernels compile."""
-        epoch, loop = self.state.epoch, self._loop
+        loop = self._loop
         inbound = [LinkSpec(*row) for row in body["inbound"]]
         outbound = [LinkSpec(*row) for row in body["outbound"]]
 
         def build() -> None:
             built: EngineLike | Exception
             try:
-                built = self._duties.build(body, inbound, outbound)
+                built = self._duties.build(epoch, body, inbound, outbound)
             except Exception as error:  # noqa: BLE001 - handed to the loop
                 built = error
             try:
@@ -225,7 +273,7 @@ class MemberRunner:
             _log.exception("cannot build the engine")
             self._cannot(repr(error))
             return
-        partition = body["partition"]
+        partition, self._epoch = body["partition"], epoch
         self._partition = -1 if partition is None else int(partition["index"])
         self._duties.bound(body, built)
         self.event(s.Bound(self._data.endpoint))
@@ -245,7 +293,7 @@ class MemberRunner:
             self._woken()
 
     def _run(self, roster: tuple[Mapping[str, Any], ...]) -> None:
-        self._go_cpu_ns = time.process_time_ns()
+        self._go_cpu_ns = self._go_cpu_ns or time.process_time_ns()
         self._duties.run(roster)
         if self._data is not None:
             self._data.start(self._fault, self._duties.after_turn)
@@ -255,45 +303,51 @@ class MemberRunner:
     def _beat(self) -> None:
         """Send the counters, and the frame reports that came since."""
         self._send_frames()
-        counters: dict[str, Any] = {
-            "received": b"", "sent": b"", "blocked": False, "open_frames": 0,
-        }  # fmt: skip
-        if self._data is not None:
-            counters = self._data.counters()
-        self.send(Kind.BEAT, {**counters, "finished": self._duties.finished()})
+        counters = self._data.counters() if self._data is not None else NO_COUNTERS
+        phase = self.state.phase.value
+        self.send(Kind.BEAT, {**counters, "phase": phase, **self._duties.beat()})
 
     def _send_frames(self) -> None:
-        """Send the frame reports that came since the last call."""
+        """Send the frame reports that came since, under the epoch they are of."""
         rows = self._duties.reports()
         if rows:
-            self.send(Kind.FRAMES, {"partition": self._partition, "rows": rows})
+            body = {"partition": self._partition, "rows": rows}
+            message = Control(Kind.FRAMES, body, self.state.generation, self._epoch)
+            self._control.send(encode_control(message))
 
     def report(self) -> dict[str, Any]:
-        """Return the tables of this member: links and process."""
-        if self._data is None:
-            return {"inbound": [], "outbound": [], "worker": {}}
+        """Return the tables of this session: links and process."""
+        totals, spikes = copy.deepcopy(self._totals), self._last_spikes
+        if self._data is not None:
+            self._data.add_to(totals)
+            spikes = self._data.spikes()
         cpu_ns = time.process_time_ns()
-        worker = {
+        totals.worker |= {
             "partition": self._partition,
             "pid": os.getpid(),
-            **self._data.totals(),
+            "epoch": self._epoch,
             "cpu_ns": cpu_ns,
-            "run_cpu_ns": cpu_ns - self._go_cpu_ns,
+            "run_cpu_ns": cpu_ns - (self._go_cpu_ns or cpu_ns),
             "rss_kib": int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),
             "loop_lag_ns_max": self._lag_ns,
         }
-        return {**self._data.link_rows(), "worker": worker}
+        return totals.report(spikes)
 
     def _close_data(self) -> None:
-        """Close the data sockets; their counters stay until the next epoch's."""
-        if self._data is not None:
-            self._data.close()
+        """Close the data sockets; keep what they counted."""
+        data, self._data = self._data, None
+        if data is not None:
+            self._send_frames()
+            data.add_to(self._totals)
+            self._last_spikes = data.spikes()
+            data.close()
 
     def close(self) -> None:
         """Release all sockets; may be called twice."""
         if self._timer is not None:
             self._timer.cancel()
-        self._close_data()
+        if self._data is not None:
+            self._data.close()
         self._control.close()
         if not self._context.closed:
             self._context.term()

@@ -17,6 +17,8 @@ from neurocluster.wire.control import Control, Kind
 BEAT_NS: Final = 100_000_000
 GIVE_UP_NS: Final = 30_000_000_000
 """How long a member without a lease pipe keeps asking a silent controller."""
+CLIENT_GIVE_UP_NS: Final = 1_800_000_000
+"""The same for a client that was welcomed once: its user wants to know."""
 PAUSE_NS: Final = 200_000_000
 """Time without any event: this process did not run, so it could hear nobody."""
 EXIT_DONE, EXIT_BUG, EXIT_LOST, EXIT_MISMATCH = 0, 70, 75, 76
@@ -99,6 +101,7 @@ class Beat:
 class Build:
     """Build the engine of an epoch, bind an inbox, say `Bound`."""
 
+    epoch: int
     body: Mapping[str, Any]
 
 
@@ -123,12 +126,16 @@ class CloseData:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """Send the tables of this session and forget them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
-    """Send the report as STOPPED, close everything, end with a code."""
+    """Close everything, end with a code."""
 
     code: int
     text: str
-    report: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +145,10 @@ class Deliver:
     message: Control
 
 
-Action = Send | Beat | Build | Connect | Run | CloseData | Leave | Deliver
-TO_CLIENT: Final = (Kind.FRAMES, Kind.TABLES, Kind.FAILED, Kind.DRAIN)
+Action = Send | Beat | Build | Connect | Run | CloseData | Report | Leave | Deliver
+TO_CLIENT: Final = (
+    Kind.FRAMES, Kind.TABLES, Kind.FAILED, Kind.DRAIN, Kind.LOST,
+)  # fmt: skip
 
 
 class Member:
@@ -168,7 +177,6 @@ class Member:
         self._cluster = ""
         self._plan_hash = ""
         self._connected = False
-        self._lapsed = False
         self._out: list[Action] = []
 
     def __repr__(self) -> str:
@@ -203,60 +211,70 @@ class Member:
     def _send(self, kind: Kind, **body: Any) -> None:
         self._out.append(Send(Control(kind, body, self.generation, self.epoch)))
 
-    def _end(self, code: int, text: str, *, report: bool = False) -> None:
+    def _end(self, code: int, text: str) -> None:
         self.phase = Phase.ENDED
-        self._out.append(Leave(code, text, report))
+        self._out.append(Leave(code, text))
 
     def _received(self, message: Control, now_ns: int) -> None:
         kind = message.kind
-        if kind is Kind.WELCOME and self.phase is Phase.JOINING:
-            self.generation = message.generation
-            self._heard_ns = now_ns
-            self._lease_ns = message.body["lease_ms"] * 1_000_000
-            self._cluster = message.body["cluster"]
-            self.phase = Phase.STANDBY
-            self._send(Kind.READY)
+        if self.phase is Phase.JOINING:
+            self._joining(message, now_ns)
             return
-        if kind is Kind.REFUSE and self.phase is Phase.JOINING:
-            self._end(EXIT_MISMATCH, message.body["reason"])
-            return
-        if message.generation != self.generation or self.phase is Phase.JOINING:
+        if message.generation != self.generation:
             self.stale += 1
             return
         self._heard_ns = now_ns
         if kind is Kind.STOP:
-            self._end(EXIT_DONE, "stopped on request", report=True)
+            self._send(Kind.BYE, reason="stopped on request")
+            self._end(EXIT_DONE, "stopped on request")
+        elif kind is Kind.REFUSE:
+            self._rejoin(now_ns)
+        elif kind is Kind.END:
+            self.phase = Phase.STANDBY
+            self._out += [CloseData(), Report()]
         elif kind is Kind.PREPARE and message.epoch > self.epoch:
             self._prepare(message)
-        elif kind is Kind.ACK:
-            self._heard_again()
+        elif kind in TO_CLIENT:  # reports of an epoch may come when it is over
+            self._out.append(Deliver(message))
         elif message.epoch != self.epoch:
             self.stale += 1
-        elif kind in TO_CLIENT:
-            self._out.append(Deliver(message))
         elif (step := TRANSITIONS.get((self.phase, kind))) is not None:
             step(self, message)
 
-    def _heard_again(self) -> None:
-        """Tell a controller that comes back that this epoch's links are closed."""
-        if self._lapsed:
-            self._lapsed = False
-            reason = "closed, the controller was silent for longer than its lease"
-            self._send(
-                Kind.FAULT, link=", ".join(self._inbound.values()), frame=None,
-                reason=reason, expected=0, got=0,
-            )  # fmt: skip
+    def _joining(self, message: Control, now_ns: int) -> None:
+        kind, body = message.kind, message.body
+        if kind is Kind.REFUSE and body["fatal"]:
+            self._end(EXIT_MISMATCH, body["reason"])
+        elif kind is not Kind.WELCOME:
+            self.stale += 1
+        elif self._is_client and self.generation not in (0, message.generation):
+            self._end(EXIT_LOST, "the controller is gone; another one took its place")
+        else:
+            self.generation, self.epoch = message.generation, 0
+            self._heard_ns = now_ns
+            self._lease_ns = body["lease_ms"] * 1_000_000
+            self._cluster = body["cluster"]
+            self.phase = Phase.STANDBY
+            self._send(Kind.READY)
+
+    @property
+    def _is_client(self) -> bool:
+        return bool(self._register["role"] == "client")
+
+    def _rejoin(self, now_ns: int) -> None:
+        """Begin a new life: this one's partition may have another owner by now."""
+        self.phase, self._next_ns = Phase.JOINING, now_ns
+        self._out.append(CloseData())
 
     def _prepare(self, message: Control) -> None:
         self.epoch, self.phase = message.epoch, Phase.BUILDING
-        self._lapsed = False
         body = message.body
         self._inbound = {row[0]: row[1] for row in body["inbound"]}
         rows = (*body["inbound"], *body["outbound"])
         self._widths = {row[0]: row[5] for row in rows}
         self._missing = set(self._inbound)
         self._plan_hash, self._connected = body["plan_hash"], False
-        self._out += [CloseData(), Build(body)]
+        self._out += [CloseData(), Build(self.epoch, body)]
 
     def _bound(self, event: Bound) -> None:
         if self.phase is Phase.BUILDING:
@@ -299,6 +317,8 @@ class Member:
         self._out.append(Run(message.body["roster"]))
 
     def _fault(self, event: LinkFault) -> None:
+        if self.phase is not Phase.RUNNING:
+            return
         self.phase = Phase.FAULTY
         self._send(
             Kind.FAULT, link=event.link, frame=event.frame, reason=event.reason,
@@ -306,22 +326,21 @@ class Member:
         )  # fmt: skip
 
     def _tick(self, now_ns: int) -> None:
-        silent = now_ns - (self._heard_ns or 0)
-        if self.phase is not Phase.JOINING and silent > self._lease_ns:
-            if self.phase not in (Phase.STANDBY, Phase.FAULTY):
-                self.phase, self._lapsed = Phase.FAULTY, True
-                self._out.append(CloseData())
-            if self._register["role"] == "client":
-                self._end(EXIT_LOST, "the controller does not answer any more")
-                return
-        if silent > GIVE_UP_NS and not self._leased:
+        silent_ns = now_ns - (self._heard_ns or 0)
+        if self.phase is not Phase.JOINING and silent_ns > self._lease_ns:
+            self._rejoin(now_ns)
+        if self._is_client and self.generation and silent_ns > CLIENT_GIVE_UP_NS:
+            self._end(EXIT_LOST, "the controller does not answer any more")
+            return
+        if silent_ns > GIVE_UP_NS and not self._leased:
             self._end(EXIT_LOST, "no controller answered for 30 s")
             return
         if now_ns < self._next_ns:
             return
         self._next_ns = now_ns + BEAT_NS
         if self.phase is Phase.JOINING:
-            self._send(Kind.REGISTER, **self._register)
+            # 0: whoever answers may welcome it, under whatever generation.
+            self._out.append(Send(Control(Kind.REGISTER, self._register)))
         else:
             self._out.append(Beat())
 

@@ -45,17 +45,19 @@ class Kind(IntEnum):
     DRAIN = 14
     IDLE = 15
     STOP = 16
-    STOPPED = 17
+    REPORT = 17
     TABLES = 18
     FAILED = 19
     BYE = 20
     HELLO = 21
+    END = 22
+    LOST = 23
 
 
 SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
     Kind.REGISTER: {
         "role": str, "pid": int, "host": str, "slot": (int, type(None)),
-        "version": str,
+        "version": str, "replaces": (int, type(None)), "cause": str,
     },
     Kind.WELCOME: {"lease_ms": int, "cluster": str},
     Kind.REFUSE: {"reason": str, "fatal": bool},
@@ -70,7 +72,7 @@ SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
     Kind.GO: {"roster": tuple},
     Kind.BEAT: {
         "received": bytes, "sent": bytes, "blocked": bool, "open_frames": int,
-        "finished": int,
+        "frame": int, "packets": int, "finished": int, "phase": str,
     },
     Kind.ACK: {},
     Kind.FRAMES: {"partition": int, "rows": bytes},
@@ -81,11 +83,13 @@ SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
     Kind.DRAIN: {},
     Kind.IDLE: {"report": dict},
     Kind.STOP: {},
-    Kind.STOPPED: {"report": dict},
+    Kind.REPORT: {"report": dict},
     Kind.TABLES: {"reports": tuple},
     Kind.FAILED: {"reason": str, "partition": (str, type(None))},
     Kind.BYE: {"reason": str},
     Kind.HELLO: {"cluster": str, "link": int, "width": int, "plan_hash": str},
+    Kind.END: {},
+    Kind.LOST: {"reason": str, "partition": (str, type(None))},
 }  # fmt: skip
 
 

@@ -13,11 +13,16 @@ FRAME_ROW: Final = ("frame", "spikes", "spikes_pool", "synops", "service_ns")
 """Columns of FRAMES rows, uint64."""
 INBOUND_ROW: Final = (
     "link", "spikes", "negative", "packets", "bytes", "transit_max", "transit_p50",
-    "transit_p99", "wire_p50", "wire_p99", "wire_packets",
+    "transit_p99", "wire_p50", "wire_p99", "wire_packets", "epoch_spikes",
 )  # fmt: skip
-OUTBOUND_ROW: Final = ("link", "spikes", "negative", "packets", "bytes", "blocked_ns")
+OUTBOUND_ROW: Final = (
+    "link", "spikes", "negative", "packets", "bytes", "blocked_ns", "epoch_spikes",
+)  # fmt: skip
 WORD: Final = 8
-PAIR: Final = 2
+RECEIVED_ROW: Final = ("link", "spikes", "frame")
+"""Columns of BEAT's inbound links, uint64; frame is the next one to be closed."""
+SENT_ROW: Final = ("link", "spikes", "packets")
+"""Columns of BEAT's outbound links, uint64; packets are those that wait to be sent."""
 ROSTER: Final = {"partition": str, "host": str, "pid": int, "endpoint": str}
 Check = Callable[[Any], bool]
 
@@ -70,8 +75,8 @@ SHAPES: Final[Mapping[str, Check]] = {
     "outbound": _LINKS,
     "endpoints": table_of(int, str),
     "roster": is_roster,
-    "received": words_of(PAIR),
-    "sent": words_of(PAIR),
+    "received": words_of(len(RECEIVED_ROW)),
+    "sent": words_of(len(SENT_ROW)),
     "rows": words_of(len(FRAME_ROW)),
     "report": is_report,
     "reports": lambda value: all(map(is_report, value)),

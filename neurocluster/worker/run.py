@@ -6,7 +6,8 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import uvloop
@@ -33,11 +34,15 @@ class WorkerDuties:
     def __init__(self) -> None:
         """Hold no engine yet."""
         self._engine: Engine | None = None
+        self._partition: Mapping[str, Any] = {}
 
     def build(
-        self, body: Mapping[str, Any], inbound: list[LinkSpec], outbound: list[LinkSpec]
-    ) -> Engine:
+        self, epoch: int, body: Mapping[str, Any], inbound: list[LinkSpec],
+        outbound: list[LinkSpec],
+    ) -> Engine:  # fmt: skip
         """Compile or load the kernels of a partition and allocate it.
+
+        The same partition as in the epoch before keeps its kernels and weights.
 
         Raises:
             MalformedMessage: PREPARE describes no partition.
@@ -47,12 +52,14 @@ class WorkerDuties:
         except (KeyError, TypeError, ValueError) as error:
             message = f"PREPARE: no partition: {error!r}"
             raise MalformedMessage(message) from error
-        epoch = int(body["settings"]["epoch"])
-        return Engine(spec, inbound, outbound, epoch=epoch)
+        layer = None
+        if self._engine is not None and self._partition == body["partition"]:
+            layer = self._engine.layer
+        return Engine(spec, inbound, outbound, epoch=epoch, layer=layer)
 
     def bound(self, body: Mapping[str, Any], engine: EngineLike) -> None:
         """Take the engine that was built."""
-        del body
+        self._partition = body["partition"]
         self._engine = cast("Engine", engine)
 
     def run(self, roster: tuple[Mapping[str, Any], ...]) -> None:
@@ -68,9 +75,9 @@ class WorkerDuties:
             return b""
         return self._engine.take_reports().astype("<u8").tobytes()
 
-    def finished(self) -> int:
-        """Return -1: only the client knows finished frames."""
-        return -1
+    def beat(self) -> dict[str, Any]:
+        """Return that only the client knows finished frames."""
+        return {"finished": -1}
 
     def deliver(self, message: Control) -> None:
         """Ignore what is meant for a client."""
@@ -80,27 +87,41 @@ class WorkerDuties:
         _log.info("ends: exit status %d: %s", code, text)
 
 
-def run_worker(endpoint: str, *, slot: int | None, leased: bool) -> int:
-    """Run a worker until it is told to end; return its exit code.
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """How a worker finds its controller, and who watches it.
 
-    Args:
+    Attributes:
         endpoint: Of the controller.
         slot: Partition wished for, or None.
-        leased: True if standard input is a pipe whose end ends this process.
+        leased: Standard input is a pipe whose end ends this process.
+        gives_up: End with 75 if no controller answers for 30 s.
+        find: Returns the endpoint again, in case the controller moved.
+        pulse: Called some times a second: this process is alive.
+        former: Process that this one stands for, and how it ended.
     """
-    return uvloop.run(_worker(endpoint, slot, leased))
+
+    endpoint: str
+    slot: int | None = None
+    leased: bool = False
+    gives_up: bool = False
+    find: Callable[[], str] | None = None
+    pulse: Callable[[], None] = lambda: None
+    former: tuple[int, str] | None = None
 
 
-async def _worker(endpoint: str, slot: int | None, leased: bool) -> int:
+def run_worker(options: WorkerOptions) -> int:
+    """Run a worker until it is told to end; return its exit code."""
+    return uvloop.run(_worker(options))
+
+
+async def _worker(options: WorkerOptions) -> int:
     loop = asyncio.get_running_loop()
     runner = MemberRunner(
-        WorkerDuties(),
-        "worker",
-        endpoint,
-        slot=slot,
-        leased=leased,
-        version=VERSION,
-    )
+        WorkerDuties(), "worker", options.endpoint, slot=options.slot,
+        leased=not options.gives_up, version=VERSION, find=options.find,
+        pulse=options.pulse, former=options.former,
+    )  # fmt: skip
 
     def stop(reason: str, code: int) -> None:
         runner.event(StopAsked(reason, code))
@@ -108,7 +129,7 @@ async def _worker(endpoint: str, slot: int | None, leased: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         name = signal.Signals(number).name
         loop.add_signal_handler(number, stop, f"{name} received", 0)
-    if leased:
+    if options.leased:
         loop.add_reader(_STDIN, _lease, loop, stop)
     try:
         return await runner.done
