@@ -119,14 +119,21 @@ class Children:
     def fork(
         self, slot: str, role: str, arguments: dict[str, str], log: str | None
     ) -> int:
-        """Start a child; return its pid."""
+        """Start a child; return its pid.
+
+        Raises:
+            OSError: The system has no process, descriptor or memory left.
+        """
         reader, lease = os.pipe()
-        pulse = Pulse()
-        pid = os.fork()
-        if pid == 0:
+        try:
+            pulse = Pulse()
+            pid = os.fork()
+        except OSError:
+            os.close(reader)
             os.close(lease)
-            self._become(reader, log)
-            _run_child(self.roles[role], arguments, pulse)
+            raise
+        if pid == 0:
+            _run_child(lambda: self._live(role, arguments, log, (reader, lease), pulse))
         os.close(reader)
         self.by_pid[pid] = Child(slot, role, arguments, log, lease, pulse)
         return pid
@@ -136,6 +143,16 @@ class Children:
         child = ended.child
         former = {"former": str(ended.pid), "cause": cause}
         return self.fork(child.slot, child.role, child.arguments | former, child.log)
+
+    def _live(
+        self, role: str, arguments: dict[str, str], log: str | None,
+        pipe: tuple[int, int], pulse: Pulse,
+    ) -> int:  # fmt: skip
+        """Be a child, from the fork to its exit code."""
+        reader, lease = pipe
+        os.close(lease)
+        self._become(reader, log)
+        return self.roles[role](arguments, pulse)
 
     def _become(self, reader: int, log: str | None) -> None:
         """Turn a forked copy into a fresh process: own descriptors and signals."""
@@ -216,11 +233,11 @@ class Children:
                 time.sleep(0.01)
 
 
-def _run_child(role: Role, arguments: dict[str, str], pulse: Pulse) -> None:
+def _run_child(live: Callable[[], int]) -> None:
     """Run a child's main function and end the process, whatever happens."""
     code = EXIT_BUG
     try:
-        code = role(arguments, pulse)
+        code = live()
     except BaseException:  # noqa: BLE001 - the last frame of a forked process
         traceback.print_exc()
     finally:

@@ -77,6 +77,11 @@ class LocalLauncher:
                 waiting = self._started.pop(event["started"], None)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(event["pid"])
+            elif "failed" in event:
+                waiting = self._started.pop(event["failed"], None)
+                if waiting is not None and not waiting.done():
+                    message = f"cannot start {event['failed']}: {event['problem']}"
+                    waiting.set_exception(StartTimeout(message))
             elif "exited" in event:
                 done = Exit(
                     event["exited"], event["pid"], event["code"], event["problem"],

@@ -66,9 +66,13 @@ class Nanny:
         cause = ended.problem or exit_cause(code)
         # After 75 its controller is lost for 30 s: whoever started us may know more.
         if ended.again and code != EXIT_LOST:
-            pid = children.again(ended, cause)
-            _log.warning("a worker (pid %d) %s; pid %d is new", ended.pid, cause, pid)
-            return
+            try:
+                pid = children.again(ended, cause)
+            except OSError as error:
+                _log.error("cannot start a worker again: %s", error.strerror)
+            else:
+                _log.warning("a worker (pid %d) %s; new: %d", ended.pid, cause, pid)
+                return
         level = logging.INFO if code == 0 else logging.ERROR
         _log.log(level, "a worker (pid %d) %s", ended.pid, cause)
         self._code = code if code >= 0 else 128 - code

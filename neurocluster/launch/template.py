@@ -5,7 +5,8 @@ process in milliseconds for each request line on its standard input:
 
     {"slot": "worker-0", "role": "worker", "log": "/path", "arguments": {...}}
 
-It answers {"started": slot, "pid": n} and later {"exited": slot, "pid", "code",
+It answers {"started": slot, "pid": n}, or {"failed": slot, "problem": text}, and later
+{"exited": slot, "pid", "code",
 "problem", "left"}: ``problem`` if it killed a child that was silent, ``left`` the
 workers that remain or are started again. A worker that crashed or was silent is
 started again, at most three times a minute. The template ends its children when its
@@ -48,22 +49,38 @@ class Template:
         for line in lines:
             request = json.loads(line)
             slot = request["slot"]
-            pid = self._parent.children.fork(
-                slot, request["role"], request["arguments"], request["log"]
-            )
-            _say({"started": slot, "pid": pid})
+            try:
+                pid = self._parent.children.fork(
+                    slot, request["role"], request["arguments"], request["log"]
+                )
+            except OSError as error:
+                _say({"failed": slot, "problem": str(error.strerror)})
+            else:
+                _say({"started": slot, "pid": pid})
 
     def _ended(self, ended: Ended) -> None:
-        children = self._parent.children
+        children, problem = self._parent.children, ended.problem
         event = {
             "exited": ended.child.slot, "pid": ended.pid, "code": ended.code,
-            "problem": ended.problem, "left": children.count(WORKER) + ended.again,
+            "problem": problem, "left": children.count(WORKER) + ended.again,
         }  # fmt: skip
         self._tell_controller(event)  # first: it has frames to save
-        if ended.again:
-            cause = ended.problem or exit_cause(ended.code)
-            children.again(ended, cause)
         _say(event)
+        if ended.again:
+            self._again(ended, problem or exit_cause(ended.code))
+
+    def _again(self, ended: Ended, cause: str) -> None:
+        children = self._parent.children
+        try:
+            children.again(ended, cause)
+        except OSError as error:
+            event = {
+                "exited": ended.child.slot, "pid": ended.pid, "code": ended.code,
+                "problem": f"{cause}, and cannot be started again: {error.strerror}",
+                "left": children.count(WORKER),
+            }  # fmt: skip
+            self._tell_controller(event)
+            _say(event)
 
     def _tell_controller(self, event: dict[str, object]) -> None:
         line = json.dumps(event).encode() + b"\n"

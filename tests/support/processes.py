@@ -81,3 +81,12 @@ def pids_of(found):
 def kill(pid, number=signal.SIGKILL):
     """Send a signal to a process that a test started."""
     os.kill(pid, number)
+
+
+def children(pid):
+    """Return the pids of a process's children, oldest first."""
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    return [int(child) for child in text.split()]

@@ -10,48 +10,65 @@ import time
 
 import pytest
 
-from tests.support.processes import alive, none_alive, wait_for
+from tests.support.processes import alive, children, none_alive, wait_for
 
 ROLES = '''
-import os, signal, sys, time
+import os, select, signal, sys, time
 from neurocluster.launch.template import Template
 
-def code(arguments):
+def code(arguments, pulse):
     return int(arguments["code"])
 
-def crash(arguments):
+def crash(arguments, pulse):
     print("goes out")
     raise RuntimeError("a bug")
 
-def leave(arguments):
+def leave(arguments, pulse):
     sys.exit("left")
 
-def lease(arguments):
+def lease(arguments, pulse):
     """Wait for the end of standard input, as every role does."""
     while os.read(0, 100):
         pass
     open(arguments["file"], "w").close()
     return 0
 
-def stubborn(arguments):
+def stubborn(arguments, pulse):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     open(arguments["file"], "w").close()
     while True:
         time.sleep(1)
 
-def controller(arguments):
+def controller(arguments, pulse):
     with open(arguments["file"], "ab", buffering=0) as file:
         while data := os.read(0, 4096):
             file.write(data)
     return 0
 
-def state(arguments):
+def state(arguments, pulse):
     print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL,
           signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL,
           len(os.listdir("/proc/self/fd")))
     return 0
 
-names = ("code", "crash", "leave", "lease", "stubborn", "controller", "state")
+def worker(arguments, pulse):
+    """Live, and fall silent or crash as told; a worker in another's place is good."""
+    print("former", arguments.get("former"), arguments.get("cause"), flush=True)
+    pulse.beat()
+    if "former" not in arguments or "always" in arguments:
+        if arguments["do"] == "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if arguments["do"] == "exit":
+            return int(arguments["code"])
+        if arguments["do"] == "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+    while not select.select([0], [], [], 0.05)[0]:
+        pulse.beat()
+    return 0
+
+names = (
+    "code", "crash", "leave", "lease", "stubborn", "controller", "state", "worker",
+)
 sys.exit(Template({name: globals()[name] for name in names}).run())
 '''
 
@@ -83,8 +100,14 @@ class Driver:
         self.slots[slot] = event["pid"]
         return event["pid"]
 
+    def exited(self):
+        """Return slot, pid and code of the next exit."""
+        event = self.event()
+        return event["exited"], event["pid"], event["code"]
+
     def log(self, slot):
-        return (self.folder / f"{slot}.log").read_text()
+        path = self.folder / f"{slot}.log"
+        return path.read_text() if path.exists() else ""
 
     def close(self):
         with contextlib.suppress(ProcessLookupError):
@@ -114,7 +137,7 @@ def template(tmp_path):
 )  # fmt: skip
 def test_every_end_is_reported_with_its_status(template, role, arguments, code, log):
     pid = template.start("x", role, **arguments)
-    assert template.event() == {"exited": "x", "pid": pid, "code": code}
+    assert template.exited() == ("x", pid, code)
     assert log in template.log("x")
     template.start("y", "code", code="0")  # it goes on
     assert template.event()["exited"] == "y"
@@ -129,7 +152,7 @@ def test_what_a_child_prints_goes_to_its_log(template):
 def test_a_killed_child_is_reported_with_its_signal(template, tmp_path):
     pid = template.start("x", "lease", file=str(tmp_path / "f"))
     os.kill(pid, signal.SIGKILL)
-    assert template.event() == {"exited": "x", "pid": pid, "code": -9}
+    assert template.exited() == ("x", pid, -9)
 
 
 def test_the_controller_hears_of_every_exit(template, tmp_path):
@@ -137,18 +160,11 @@ def test_the_controller_hears_of_every_exit(template, tmp_path):
     template.start("controller", "controller", file=str(heard))
     pid = template.start("x", "code", code="3")
     event = template.event()
-    assert event == {"exited": "x", "pid": pid, "code": 3}
+    assert event == {
+        "exited": "x", "pid": pid, "code": 3, "problem": "", "left": 0,
+    }  # fmt: skip
     wait_for(lambda: heard.exists() and heard.read_bytes().endswith(b"\n"))
     assert json.loads(heard.read_text()) == event
-
-
-def test_release_ends_one_child(template, tmp_path):
-    for slot in ("x", "y"):
-        template.start(slot, "lease", file=str(tmp_path / slot))
-    template.ask(release="x")
-    event = template.event()
-    assert (event["exited"], event["code"]) == ("x", -15)
-    assert alive(template.slots["y"])
 
 
 def test_requests_may_come_together_or_in_pieces(template, tmp_path):
@@ -202,3 +218,60 @@ def test_children_outlive_a_killed_template_only_for_a_moment(template, tmp_path
     for file in files:
         wait_for(file.exists, 5)
     none_alive(template.slots.values())
+
+
+def pid_in_place(template, slot, former):
+    """Return the process that took another's place, once it lives."""
+    words = f"former {former} "
+    wait_for(lambda: words in template.log(slot))
+    pid = children(template.process.pid)[-1]
+    template.slots[f"{slot} again"] = pid
+    return pid
+
+
+@pytest.mark.parametrize(
+    ("do", "code", "words"),
+    [
+        ("crash", -11, "was killed by signal 11 (SIGSEGV)"),
+        ("exit", 70, "ended with exit status 70"),
+        ("stop", -9, "did not answer for 1."),
+    ],
+)
+def test_a_worker_that_crashed_or_fell_silent_is_started_again(
+    template, do, code, words
+):
+    pid = template.start("x", "worker", do=do, code="70")
+    event = template.event()
+    assert (event["pid"], event["code"], event["left"]) == (pid, code, 1)
+    assert (words in event["problem"]) == (do == "stop")
+    again = pid_in_place(template, "x", pid)
+    assert alive(again)
+    assert words in template.log("x").splitlines()[-1]
+
+
+@pytest.mark.parametrize("code", ["0", "2", "76", "77"])
+def test_some_exit_codes_are_not_tried_again(template, code):
+    template.start("x", "worker", do="exit", code=code)
+    event = template.event()
+    assert (event["code"], event["left"]) == (int(code), 0)
+
+
+def test_a_worker_is_started_again_three_times_a_minute(template):
+    template.start("x", "worker", do="crash", always="yes")
+    events = [template.event() for _ in range(4)]
+    assert [e["left"] for e in events] == [1, 1, 1, 0]
+    template.start("y", "worker", do="none")  # another slot has its own budget
+    assert alive(template.slots["y"])
+
+
+def test_a_template_that_did_not_run_kills_nobody(template):
+    """Its own pause is not the silence of its children."""
+    pid = template.start("x", "worker", do="none")
+    wait_for(lambda: "former" in template.log("x"))
+    os.kill(template.process.pid, signal.SIGSTOP)
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(1.6)
+    os.kill(pid, signal.SIGCONT)
+    os.kill(template.process.pid, signal.SIGCONT)
+    time.sleep(0.6)
+    assert alive(pid)
