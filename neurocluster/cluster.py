@@ -162,6 +162,13 @@ class LocalCluster:
         """Return who runs what: partition, host, pid, endpoint."""
         return self.session.roster if self.session is not None else ()
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """Return the process of the launcher, the controller and each worker."""
+        if self._launcher is None:
+            return {}
+        return {"launcher": self._launcher.pid, **self._launcher.pids}
+
     async def stream(self, images: Iterable[Any]) -> AsyncIterator[Result]:
         """Stream images through the cluster; yield each frame's result in order.
 

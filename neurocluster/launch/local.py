@@ -20,7 +20,11 @@ POLL_SECONDS: Final = 0.005
 
 
 class LocalLauncher:
-    """Own a template process; `stop` ends it and everything it started."""
+    """Own a template process; `stop` ends it and everything it started.
+
+    Attributes:
+        pids: Process that was started last in each slot.
+    """
 
     capabilities = Capabilities(restarts="launcher", per_task=True, stdin_lease=True)
 
@@ -29,9 +33,15 @@ class LocalLauncher:
         self._template, self._logs = template, logs
         self._started: dict[str, asyncio.Future[int]] = {}
         self._exits: list[Exit] = []
+        self.pids: dict[str, int] = {}
         self._reader: asyncio.Task[None] | None = None
         self._transport: asyncio.ReadTransport | None = None
         self.on_exit: Callable[[Exit], None] = lambda _exit: None
+
+    @property
+    def pid(self) -> int:
+        """Return the template's process."""
+        return self._template.process.pid
 
     async def open(self) -> None:
         """Begin to listen to the template."""
@@ -74,6 +84,7 @@ class LocalLauncher:
         while line := await stream.readline():
             event = json.loads(line)
             if "started" in event:
+                self.pids[event["started"]] = event["pid"]
                 waiting = self._started.pop(event["started"], None)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(event["pid"])

@@ -9,7 +9,7 @@ It answers {"started": slot, "pid": n}, or {"failed": slot, "problem": text}, an
 {"exited": slot, "pid", "code",
 "problem", "left"}: ``problem`` if it killed a child that was silent, ``left`` the
 workers that remain or are started again. A worker that crashed or was silent is
-started again, at most three times a minute. The template ends its children when its
+started again, at most three times a minute; the answer is {"started": ...} again. The template ends its children when its
 own standard input closes. The controller learns of each exit through the pipe that
 is its standard input.
 """
@@ -70,12 +70,12 @@ class Template:
             self._again(ended, problem or exit_cause(ended.code))
 
     def _again(self, ended: Ended, cause: str) -> None:
-        children = self._parent.children
+        children, slot = self._parent.children, ended.child.slot
         try:
-            children.again(ended, cause)
+            _say({"started": slot, "pid": children.again(ended, cause)})
         except OSError as error:
             event = {
-                "exited": ended.child.slot, "pid": ended.pid, "code": ended.code,
+                "exited": slot, "pid": ended.pid, "code": ended.code,
                 "problem": f"{cause}, and cannot be started again: {error.strerror}",
                 "left": children.count(WORKER),
             }  # fmt: skip

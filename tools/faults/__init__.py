@@ -1,0 +1,1 @@
+"""Injure real clusters at chosen moments and see what the user gets."""

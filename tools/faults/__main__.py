@@ -1,0 +1,33 @@
+"""Injure real clusters and print what came of it, as the table of the README.
+
+    python -m tools.faults                 # all faults, some minutes
+    python -m tools.faults --short         # the short form
+    python -m tools.faults --only SIGSTOP  # faults whose words match
+
+Exit code 1 if a frame was lost or repeated, a result differs, a fault was detected too
+late or the message is not the one that a user must read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tools.faults import table
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.faults", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--short", action="store_true", help="fewer cases")
+    parser.add_argument("--seed", type=int, default=1, help="of victims and delays")
+    parser.add_argument("--only", default="", help="cases whose fault has these words")
+    options = parser.parse_args()
+    return table.main(short=options.short, seed=options.seed, only=options.only)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,245 @@
+"""List what is done to a cluster on this machine, when, and what must come of it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from neurocluster import LocalCluster
+from tools.faults import injure
+from tools.faults.watched import (
+    BEFORE_GO,
+    DRAINING,
+    FIRST,
+    LAST,
+    MIDDLE,
+    MOMENTS,
+    RECOVERY,
+    Act,
+    worker_pid,
+)
+
+LATEST_S: Final = 0.03
+"""Acts come up to so much later than their moment, by the seed."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault at one moment.
+
+    Attributes:
+        fault: Words for the table.
+        moment: One of `watched.MOMENTS`.
+        act: Does it.
+        detected_s: Bound on the time until the client knows; None if it need not.
+        survived: All frames get their results; else a named error is right.
+        words: What the error or the reason of the recovery says.
+        short: Part of the short form.
+        spares: Workers that stand by.
+        split: How the network is cut; empty is a chain.
+        long: The stream takes some seconds, so that the fault lies within it.
+    """
+
+    fault: str
+    moment: str
+    act: Act
+    detected_s: float | None = 1.0
+    survived: bool = True
+    words: str = ""
+    short: bool = False
+    spares: int = 0
+    split: str = ""
+    long: bool = False
+
+
+Hit = Callable[[int], bool]
+
+
+def to_worker(hit: Hit, *workers: int, seed: int = 0) -> Act:
+    """Return an act that hits workers one after the other, one a call."""
+    turn, random = iter(workers * 10), Random(seed)
+
+    async def act(cluster: LocalCluster) -> None:
+        await asyncio.sleep(random.uniform(0, LATEST_S))
+        hit(worker_pid(cluster, next(turn)))
+
+    return act
+
+
+def together(*acts: Act) -> Act:
+    """Return an act of several at once."""
+
+    async def act(cluster: LocalCluster) -> None:
+        await asyncio.gather(*(one(cluster) for one in acts))
+
+    return act
+
+
+def paused(worker: int, seconds: float) -> Act:
+    """Return an act that stops a worker for some time."""
+
+    async def act(cluster: LocalCluster) -> None:
+        pid = worker_pid(cluster, worker)
+        injure.stop(pid)
+        await asyncio.sleep(seconds)
+        injure.go_on(pid)
+
+    return act
+
+
+def to_process(name: str, hit: Hit, *, seconds: float | None = None) -> Act:
+    """Return an act on the launcher or the controller; stopped, it goes on again."""
+
+    async def act(cluster: LocalCluster) -> None:
+        pid = cluster.pids[name]
+        hit(pid)
+        if seconds is not None:
+            await asyncio.sleep(seconds)
+            injure.go_on(pid)
+
+    return act
+
+
+def slowed(worker: int, factor: float, seconds: float) -> Act:
+    """Return an act that slows a worker down."""
+
+    async def act(cluster: LocalCluster) -> None:
+        async with injure.slowed(worker_pid(cluster, worker), factor):
+            await asyncio.sleep(seconds)
+
+    return act
+
+
+def cut(worker: int) -> Act:
+    """Return an act that shuts down a worker's inbound data connections."""
+
+    async def act(cluster: LocalCluster) -> None:
+        pid = worker_pid(cluster, worker)
+        (entry,) = [e for e in cluster.roster if e["pid"] == pid]
+        if not injure.cut_data_socket(pid, entry["endpoint"]):
+            message = "no data socket found"
+            raise AssertionError(message)
+
+    return act
+
+
+def starved(worker: int, other: int, undo: ExitStack, *, memory: bool) -> Act:
+    """Return an act that takes a worker's room, then makes it need some."""
+
+    async def act(cluster: LocalCluster) -> None:
+        pid = worker_pid(cluster, worker)
+        if memory:
+            undo.enter_context(injure.memory_limit(pid, 1 << 20))
+        else:
+            injure.starve_of_descriptors(pid)
+        injure.kill(worker_pid(cluster, other))
+
+    return act
+
+
+def cases(seed: int, undo: ExitStack) -> Iterator[Case]:
+    """Yield all cases.
+
+    Args:
+        seed: Of delays and victims.
+        undo: Takes what must be undone at the end.
+    """
+    random, word = Random(seed), "SIGKILL"
+    split = "conv1=rows:2,fc1=neurons:2"
+    for moment in MOMENTS:
+        victims = random.sample(range(4), 4)
+        none = moment in (DRAINING, BEFORE_GO)  # the client need not know
+        bound = None if none else 1.0
+        yield Case(
+            "kill -9 of a worker", moment, to_worker(injure.kill, *victims, seed=seed),
+            bound, words="" if none else word, short=True,
+        )  # fmt: skip
+        yield Case(
+            "SIGSTOP of a worker", moment, to_worker(injure.stop, *victims, seed=seed),
+            None if none else 2.0, words="" if none else "silent",
+            short=moment in (MIDDLE, DRAINING),
+        )  # fmt: skip
+        if moment not in (DRAINING, BEFORE_GO):
+            yield Case(
+                "kill -9 of a worker, network cut", moment,
+                to_worker(injure.kill, *random.sample(range(6), 6), seed=seed),
+                words=word, short=moment == MIDDLE, split=split,
+            )  # fmt: skip
+    one, two = random.sample(range(4), 2)
+    yield Case(
+        "kill -9 of two workers at once", MIDDLE,
+        together(to_worker(injure.kill, one), to_worker(injure.kill, two)),
+        words=word, short=True,
+    )  # fmt: skip
+    yield Case(
+        "kill -9 of one worker, SIGSTOP of another", MIDDLE,
+        together(to_worker(injure.kill, one), to_worker(injure.stop, two)), 2.0,
+    )  # fmt: skip
+    yield Case(
+        "kill -9 of a worker, a spare stands by", MIDDLE, to_worker(injure.kill, one),
+        words=word, spares=1,
+    )  # fmt: skip
+    yield Case(
+        "SIGSTOP of a worker, a spare stands by", MIDDLE, to_worker(injure.stop, one),
+        2.0, words="silent", spares=1,
+    )  # fmt: skip
+    yield Case(
+        "SIGSTOP of a worker for 0.5 s", MIDDLE, paused(one, 0.5), None, long=True
+    )
+    yield Case(
+        "a worker 20 times slower for 1.5 s", MIDDLE, slowed(one, 20, 1.5), None,
+        short=True, long=True,
+    )  # fmt: skip
+    yield Case(
+        "data socket shut down", MIDDLE, cut(1 + one % 3), 3.0, short=True,
+    )  # fmt: skip
+    yield Case(
+        "no more file descriptors in a worker, another killed", MIDDLE,
+        starved(one, two, undo, memory=False), 1.0, short=True,
+    )  # fmt: skip
+    yield Case(
+        "memory cgroup of 1 MiB for a worker, another killed", MIDDLE,
+        starved(one, two, undo, memory=True), 1.0,
+    )  # fmt: skip
+    yield Case(
+        "SIGSTOP of the parent for 3 s", MIDDLE,
+        to_process("launcher", injure.stop, seconds=3), None, long=True,
+    )  # fmt: skip
+    yield Case(
+        "SIGSTOP of the parent for 1.5 s, kill -9 of a worker", MIDDLE,
+        together(
+            to_process("launcher", injure.stop, seconds=1.5),
+            to_worker(injure.kill, one),
+        ), 2.0, long=True,
+    )  # fmt: skip
+    yield Case(
+        "SIGSTOP of the controller for 2 s", MIDDLE,
+        to_process("controller", injure.stop, seconds=2), None, survived=False,
+        words="controller", long=True,
+    )  # fmt: skip
+    yield Case(
+        "kill -9 of the parent", FIRST, to_process("launcher", injure.kill), None,
+        survived=False, words="controller",
+    )  # fmt: skip
+    yield Case(
+        "kill -9 of the controller", LAST, to_process("controller", injure.kill), None,
+        survived=False, words=signal.Signals.SIGKILL.name,
+    )  # fmt: skip
+    yield Case(
+        "kill -9 of a worker, then SIGSTOP of another", RECOVERY,
+        _alternately(to_worker(injure.kill, one), to_worker(injure.stop, two)), 2.0,
+    )  # fmt: skip
+
+
+def _alternately(*acts: Act) -> Act:
+    turn = iter(acts)
+
+    async def act(cluster: LocalCluster) -> None:
+        await next(turn)(cluster)
+
+    return act

@@ -1,0 +1,193 @@
+"""Stream frames through a cluster while something happens to it; keep all that came."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from neurocluster import LocalCluster
+from neurocluster.client.results import Chunk, Recovery
+from neurocluster.client.session import Session
+from neurocluster.dtypes import CLIENT, U8
+from neurocluster.errors import ClusterError
+
+LIMIT_S: Final = 60.0
+"""Longest a stream may take; reaching it is a hang."""
+BEFORE_GO, FIRST, MIDDLE = "before GO", "first frame", "middle"
+LAST, DRAINING, RECOVERY = "last frame", "draining", "during recovery"
+MOMENTS: Final = (BEFORE_GO, FIRST, MIDDLE, LAST, DRAINING, RECOVERY)
+
+
+@dataclass
+class Watched:
+    """What a stream gave, and what happened meanwhile.
+
+    Attributes:
+        frames: How many were submitted.
+        chunks: Results, as they came.
+        hits: When something was done to the cluster, monotonic seconds.
+        recoveries: What the client was told.
+        error: What ended the stream early, if anything did.
+        unbalanced: A link whose ends disagree in some frame, if there is one.
+        ran: When the cluster ran first, monotonic seconds.
+        seconds: Of the stream.
+    """
+
+    frames: int
+    chunks: list[Chunk] = field(default_factory=list)
+    hits: list[float] = field(default_factory=list)
+    recoveries: list[Recovery] = field(default_factory=list)
+    error: ClusterError | None = None
+    unbalanced: str = ""
+    ran: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def positions(self) -> list[int]:
+        """Return the positions of the results in the order in which they came."""
+        return [int(frame) for chunk in self.chunks for frame in chunk.frames]
+
+    @property
+    def lost(self) -> int:
+        """Return how many frames have no result."""
+        return self.frames - len(set(self.positions))
+
+    @property
+    def repeated(self) -> int:
+        """Return how many results came more than once."""
+        return len(self.positions) - len(set(self.positions))
+
+    @property
+    def failed(self) -> dict[int, str]:
+        """Return the frames that came with an error of their own."""
+        return {k: text for chunk in self.chunks for k, text in chunk.errors.items()}
+
+    @property
+    def counts(self) -> Any:
+        """Return (n, outputs) int32, in order of position."""
+        return np.concatenate([chunk.counts for chunk in self.chunks])
+
+    @property
+    def potentials(self) -> Any:
+        """Return (n, outputs) int32, in order of position."""
+        return np.concatenate([chunk.potentials for chunk in self.chunks])
+
+    @property
+    def detected_s(self) -> float | None:
+        """Return how long after the last hit before a loss the client knew of it."""
+        delays = [
+            recovery.lost_s - max(before)
+            for recovery in self.recoveries
+            if (before := [t for t in self.hits if t <= recovery.lost_s])
+        ]
+        return max(delays, default=None)
+
+    @property
+    def recovered_s(self) -> float | None:
+        """Return how long after the first hit the last recovery was complete."""
+        ends = [r.lost_s + r.seconds for r in self.recoveries if r.seconds is not None]
+        if self.hits and self.ran > self.hits[0]:
+            ends.append(self.ran)
+        return max(ends) - self.hits[0] if ends and self.hits else None
+
+
+Act = Callable[[LocalCluster], Awaitable[None]]
+"""Does something to a cluster."""
+
+
+class Watch:
+    """Stream images once and act at a moment."""
+
+    def __init__(
+        self, cluster: LocalCluster, images: U8, moment: str, act: Act
+    ) -> None:
+        """Take a cluster that is not open yet."""
+        self._cluster, self._images = cluster, images
+        self._moment, self._act = moment, act
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wrong: list[Exception] = []
+        self.seen = Watched(len(images))
+
+    async def run(self) -> Watched:
+        """Open, stream, close; never raise for what the cluster did."""
+        begin = time.monotonic()
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                await self._run()
+        except ClusterError as error:
+            self.seen.error = error
+        finally:
+            await self._cluster.close()
+            for task in self._tasks:
+                task.cancel()
+            ends = await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._wrong += [e for e in ends if isinstance(e, Exception)]
+        if self._wrong:
+            raise self._wrong[0]
+        self.seen.seconds = time.monotonic() - begin
+        return self.seen
+
+    async def _run(self) -> None:
+        if self._moment == BEFORE_GO:
+            self._start(self._early())
+        await self._cluster.open()
+        self.seen.ran = time.monotonic()
+        session = self._cluster.session
+        if session is None:
+            return
+        session.on_recovery = self._recovery
+        self.seen.recoveries = session.recoveries
+        session.submit(self._images)
+        await self._collect(session)
+        if self._moment == DRAINING:
+            await self._hit()
+        await session.close()
+        self.seen.error = self.seen.error or session.failure
+
+    async def _collect(self, session: Session) -> None:
+        done, total = 0, len(self._images)
+        due = {FIRST: 1, MIDDLE: total // 2, RECOVERY: total // 2, LAST: total - 20}
+        at = due.get(self._moment)
+        try:
+            async for chunk in session.chunks():
+                self.seen.chunks.append(chunk)
+                done += len(chunk.frames)
+                if at is not None and done >= at:
+                    at = None
+                    self._start(self._hit())
+        except ClusterError as error:
+            self.seen.error = error
+
+    def _recovery(self, recovery: Recovery) -> None:
+        first = self.seen.recoveries[:1] == [recovery]
+        if self._moment == RECOVERY and recovery.seconds is None and first:
+            self._start(self._hit())
+
+    async def _early(self) -> None:
+        """Act when the workers' processes are there."""
+        wanted = 2 + len(self._cluster.plan.partitions)
+        while len(self._cluster.pids) < wanted:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.001)
+        await self._hit()
+
+    async def _hit(self) -> None:
+        self.seen.hits.append(time.monotonic())
+        await self._act(self._cluster)
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+
+
+def worker_pid(cluster: LocalCluster, partition: int) -> int:
+    """Return the process that runs a partition now, or will."""
+    name = cluster.plan.partitions[partition % len(cluster.plan.partitions)].name
+    for entry in cluster.roster:
+        if entry["partition"] == name and entry["partition"] != CLIENT:
+            return int(entry["pid"])
+    return cluster.pids[name]
