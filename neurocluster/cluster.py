@@ -123,6 +123,7 @@ class LocalCluster:
         await self._wait_for(launcher, connection)
         self.session = Session(endpoint)
         launcher.on_exit = self._exited
+        launcher.on_death = self._launcher_died
         await self.session.open()
 
     async def _wait_for(self, launcher: LocalLauncher, connection: Path) -> None:
@@ -155,7 +156,11 @@ class LocalCluster:
             if self._hopeless(done):
                 session.lost(WorkerLost(_lost_early(done)))
         elif done.slot == "controller":
-            session.controller_exited(exit_cause(done.code))
+            session.process_lost(f"the controller {exit_cause(done.code)}")
+
+    def _launcher_died(self, cause: str) -> None:
+        if self.session is not None:
+            self.session.process_lost(f"the launcher {cause}, with all it had started")
 
     @property
     def roster(self) -> tuple[Mapping[str, Any], ...]:

@@ -259,13 +259,11 @@ class Session:
         self._fail(error)
         self._tables.set()
 
-    def controller_exited(self, cause: str) -> None:
-        """Take the launcher's word that the controller ended."""
+    def process_lost(self, what: str) -> None:
+        """Take the launcher's word that the cluster is gone; ``what`` says why."""
         if not self._tables.is_set():
-            text = f"the controller {cause}; last finished frame: "
-            self._fail(
-                ControllerLost(f"{text}{self.last_finished()}", self._unfinished)
-            )
+            text = f"{what}; last finished frame: {self.last_finished()}"
+            self._fail(ControllerLost(text, self._unfinished))
             self._tables.set()
 
     def give_up(self, reason: str) -> None:

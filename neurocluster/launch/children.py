@@ -41,14 +41,10 @@ class Pulse:
         """Note that this process is alive."""
         _TIME.pack_into(self._page, 0, time.monotonic_ns())
 
-    def forget(self) -> None:
-        """Start anew: no beat yet."""
-        _TIME.pack_into(self._page, 0, 0)
-
     def silent_ns(self) -> int:
-        """Return the time since the last beat; 0 before the first."""
+        """Return the time since the last beat."""
         (last_ns,) = _TIME.unpack_from(self._page)
-        return time.monotonic_ns() - last_ns if last_ns else 0
+        return time.monotonic_ns() - int(last_ns)
 
     def close(self) -> None:
         """Give the page back."""
@@ -127,6 +123,7 @@ class Children:
         reader, lease = os.pipe()
         try:
             pulse = Pulse()
+            pulse.beat()  # it may be stopped before it can do so itself
             pid = os.fork()
         except OSError:
             os.close(reader)
@@ -203,8 +200,7 @@ class Children:
             if child.role not in self.watched:
                 continue
             if late:  # this process did not run either: listen anew
-                if child.pulse.silent_ns():
-                    child.pulse.beat()
+                child.pulse.beat()
                 continue
             silent_ns = child.pulse.silent_ns()
             if silent_ns > limit_ns and not child.problem:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from neurocluster.controller.reasons import exit_cause
 from neurocluster.errors import StartTimeout
 from neurocluster.launch.base import Capabilities, Exit
 from neurocluster.launch.logs import log_end
@@ -37,6 +38,7 @@ class LocalLauncher:
         self._reader: asyncio.Task[None] | None = None
         self._transport: asyncio.ReadTransport | None = None
         self.on_exit: Callable[[Exit], None] = lambda _exit: None
+        self.on_death: Callable[[str], None] = lambda _words: None
 
     @property
     def pid(self) -> int:
@@ -103,6 +105,16 @@ class LocalLauncher:
         for waiting in self._started.values():
             if not waiting.done():
                 waiting.set_exception(StartTimeout(self._death()))
+        await self._mourn()
+
+    async def _mourn(self) -> None:
+        """Tell of the template's death, unless it was asked to end."""
+        process = self._template.process
+        while process.stdin is not None and not process.stdin.closed:
+            if (code := process.poll()) is not None:
+                self.on_death(exit_cause(code))
+                return
+            await asyncio.sleep(POLL_SECONDS)
 
     def poll(self) -> list[Exit]:
         """Return the exits seen since the last call."""

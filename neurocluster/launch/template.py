@@ -9,9 +9,9 @@ It answers {"started": slot, "pid": n}, or {"failed": slot, "problem": text}, an
 {"exited": slot, "pid", "code",
 "problem", "left"}: ``problem`` if it killed a child that was silent, ``left`` the
 workers that remain or are started again. A worker that crashed or was silent is
-started again, at most three times a minute; the answer is {"started": ...} again. The template ends its children when its
-own standard input closes. The controller learns of each exit through the pipe that
-is its standard input.
+started again, at most three times a minute, and {"started": ...} said again. The
+template ends its children when its own standard input closes. The controller learns
+of each exit through the pipe that is its standard input.
 """
 
 from __future__ import annotations

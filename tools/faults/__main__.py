@@ -3,6 +3,8 @@
     python -m tools.faults                 # all faults, some minutes
     python -m tools.faults --short         # the short form
     python -m tools.faults --only SIGSTOP  # faults whose words match
+    python -m tools.faults --soak 10       # ten minutes under random faults
+    python -m tools.faults --soak 60 --every 0   # an hour without any
 
 Exit code 1 if a frame was lost or repeated, a result differs, a fault was detected too
 late or the message is not the one that a user must read.
@@ -13,7 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tools.faults import table
+from tools.faults import soak, table
 
 
 def main() -> int:
@@ -25,7 +27,16 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="fewer cases")
     parser.add_argument("--seed", type=int, default=1, help="of victims and delays")
     parser.add_argument("--only", default="", help="cases whose fault has these words")
+    parser.add_argument(
+        "--soak", type=float, metavar="MINUTES", help="stream so long instead"
+    )
+    parser.add_argument(
+        "--every", type=float, default=5.0, metavar="SECONDS",
+        help="mean time between the faults of a soak; 0: none",
+    )  # fmt: skip
     options = parser.parse_args()
+    if options.soak is not None:
+        return soak.main(options.soak, options.seed, options.every)
     return table.main(short=options.short, seed=options.seed, only=options.only)
 
 

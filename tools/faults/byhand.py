@@ -20,6 +20,8 @@ from typing import Any, Final
 
 COMMAND: Final = (sys.executable, "-m", "neurocluster")
 LIMIT_S: Final = 60.0
+SLOW: Final = ("--window", 1)
+"""One frame in flight: a stream takes some seconds."""
 ENVIRONMENT: Final = os.environ | {"NO_COLOR": "1"}
 
 
@@ -144,9 +146,14 @@ def said_after(command: Command, pattern: str, skip: int = 0) -> re.Match[str] |
 
 @contextlib.contextmanager
 def ready_site(workers: int = 4, *arguments: object) -> Iterator[tuple[Site, Command]]:
-    """Give a site whose controller and workers wait for a client."""
+    """Give a site whose controller and workers wait for a client.
+
+    Args:
+        workers: How many.
+        *arguments: Of the workers' command.
+    """
     with Site() as site:
-        controller = site.controller()
+        controller = site.controller("controller", *SLOW)
         site.workers(workers, *arguments)
         wait_for(lambda: controller.text.count("registered") >= workers, "the workers")
         yield site, controller

@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tools.faults import injure
-from tools.faults.byhand import Command, Site, ready_site, said_after, wait_for
+from tools.faults.byhand import SLOW, Command, Site, ready_site, said_after, wait_for
 
 FRAMES: Final = 6000
-SLOW: Final = ("--window", 1)
-"""One frame in flight: a stream of some seconds."""
 MIDDLE_S: Final = 0.5
 
 
@@ -120,7 +118,7 @@ def parent_killed(good: list[Any]) -> Told:
     """Kill -9 of a parent of workers, another parent has spares."""
     told = Told()
     with Site() as site:
-        controller = site.controller()
+        controller = site.controller("controller", *SLOW)
         first = site.workers(4)
         wait_for(lambda: controller.text.count("registered") >= 4, "the workers")
         site.workers(4)

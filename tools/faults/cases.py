@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,6 +23,15 @@ from tools.faults.watched import (
     worker_pid,
 )
 
+WORKER: Final = r"^partition \S+ \(worker pid \d+ on \S+\) "
+SO_FAR: Final = "; (last finished frame: \\d+|no frame was finished)$"
+KILLED: Final = WORKER + r"was killed by signal 9 \(SIGKILL\)" + SO_FAR
+SILENT: Final = WORKER + r"has been silent for 1\.\d s" + SO_FAR
+STALLED: Final = (
+    r"^link \S+->\S+ is stalled: \d+ of \d+ spikes arrived and none for 2 s$"
+)
+LOST_CONTROLLER: Final = "^the controller does not answer any more$"
+"""What a user reads, as regular expressions."""
 LATEST_S: Final = 0.03
 """Acts come up to so much later than their moment, by the seed."""
 
@@ -38,7 +46,7 @@ class Case:
         act: Does it.
         detected_s: Bound on the time until the client knows; None if it need not.
         survived: All frames get their results; else a named error is right.
-        words: What the error or the reason of the recovery says.
+        words: What the error or the reason of the recovery says (a regular expression).
         short: Part of the short form.
         spares: Workers that stand by.
         split: How the network is cut; empty is a chain.
@@ -149,7 +157,7 @@ def cases(seed: int, undo: ExitStack) -> Iterator[Case]:
         seed: Of delays and victims.
         undo: Takes what must be undone at the end.
     """
-    random, word = Random(seed), "SIGKILL"
+    random = Random(seed)
     split = "conv1=rows:2,fc1=neurons:2"
     for moment in MOMENTS:
         victims = random.sample(range(4), 4)
@@ -157,24 +165,24 @@ def cases(seed: int, undo: ExitStack) -> Iterator[Case]:
         bound = None if none else 1.0
         yield Case(
             "kill -9 of a worker", moment, to_worker(injure.kill, *victims, seed=seed),
-            bound, words="" if none else word, short=True,
+            bound, words="" if none else KILLED, short=True,
         )  # fmt: skip
         yield Case(
             "SIGSTOP of a worker", moment, to_worker(injure.stop, *victims, seed=seed),
-            None if none else 2.0, words="" if none else "silent",
+            None if none else 2.0, words="" if none else SILENT,
             short=moment in (MIDDLE, DRAINING),
         )  # fmt: skip
         if moment not in (DRAINING, BEFORE_GO):
             yield Case(
                 "kill -9 of a worker, network cut", moment,
                 to_worker(injure.kill, *random.sample(range(6), 6), seed=seed),
-                words=word, short=moment == MIDDLE, split=split,
+                words=KILLED, short=moment == MIDDLE, split=split,
             )  # fmt: skip
     one, two = random.sample(range(4), 2)
     yield Case(
         "kill -9 of two workers at once", MIDDLE,
         together(to_worker(injure.kill, one), to_worker(injure.kill, two)),
-        words=word, short=True,
+        words=KILLED, short=True,
     )  # fmt: skip
     yield Case(
         "kill -9 of one worker, SIGSTOP of another", MIDDLE,
@@ -182,11 +190,11 @@ def cases(seed: int, undo: ExitStack) -> Iterator[Case]:
     )  # fmt: skip
     yield Case(
         "kill -9 of a worker, a spare stands by", MIDDLE, to_worker(injure.kill, one),
-        words=word, spares=1,
+        words=KILLED, spares=1,
     )  # fmt: skip
     yield Case(
         "SIGSTOP of a worker, a spare stands by", MIDDLE, to_worker(injure.stop, one),
-        2.0, words="silent", spares=1,
+        2.0, words=SILENT, spares=1,
     )  # fmt: skip
     yield Case(
         "SIGSTOP of a worker for 0.5 s", MIDDLE, paused(one, 0.5), None, long=True
@@ -196,7 +204,8 @@ def cases(seed: int, undo: ExitStack) -> Iterator[Case]:
         short=True, long=True,
     )  # fmt: skip
     yield Case(
-        "data socket shut down", MIDDLE, cut(1 + one % 3), 3.0, short=True,
+        "data socket shut down", MIDDLE, cut(1 + one % 3), 3.0, words=STALLED,
+        short=True,
     )  # fmt: skip
     yield Case(
         "no more file descriptors in a worker, another killed", MIDDLE,
@@ -220,15 +229,17 @@ def cases(seed: int, undo: ExitStack) -> Iterator[Case]:
     yield Case(
         "SIGSTOP of the controller for 2 s", MIDDLE,
         to_process("controller", injure.stop, seconds=2), None, survived=False,
-        words="controller", long=True,
+        words=LOST_CONTROLLER, long=True,
     )  # fmt: skip
     yield Case(
         "kill -9 of the parent", FIRST, to_process("launcher", injure.kill), None,
-        survived=False, words="controller",
+        survived=False,
+        words=r"^the launcher was killed by signal 9 \(SIGKILL\), with all it had ",
     )  # fmt: skip
     yield Case(
         "kill -9 of the controller", LAST, to_process("controller", injure.kill), None,
-        survived=False, words=signal.Signals.SIGKILL.name,
+        survived=False,
+        words=r"^the controller was killed by signal 9 \(SIGKILL\); last finished ",
     )  # fmt: skip
     yield Case(
         "kill -9 of a worker, then SIGSTOP of another", RECOVERY,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from neurocluster.dtypes import U8
 from tools.faults.byhand_cases import CASES, words
 from tools.faults.byhand_cases import undisturbed as undisturbed_by_hand
 from tools.faults.cases import Case, cases
-from tools.faults.watched import FIRST, Watch, Watched
+from tools.faults.watched import FIRST, LAST, Watch, Watched
 
 HEADER: Final = (
     "| fault | when | detected after, s | recovered after, s | frames lost "
@@ -69,8 +70,10 @@ def judge(case: Case, seen: Watched, good: Watched) -> Verdict:
     """Compare what came with what must come."""
     problems = [f"{seen.repeated} results came twice"] if seen.repeated else []
     text = said(seen)
-    if case.words not in text:
-        problems.append(f"{case.words!r} is not in {text!r}")
+    # At the end of a stream a fault may come too late to matter.
+    needless = case.moment == LAST and not seen.lost and not seen.recoveries
+    if not needless and not re.search(case.words, text):
+        problems.append(f"{text!r} is not as {case.words!r}")
     if "Traceback" in text:
         problems.append("a traceback")
     if seen.error is not None and case.survived:
@@ -89,7 +92,8 @@ def judge(case: Case, seen: Watched, good: Watched) -> Verdict:
     if not same and order:
         problems.append("results differ from those of the undisturbed run")
     late = seen.detected_s
-    if case.detected_s is not None and (late is None or late > case.detected_s):
+    bound = None if needless else case.detected_s
+    if bound is not None and (late is None or late > bound):
         problems.append(f"detected after {late} s, not {case.detected_s}")
     return Verdict(_line(case, seen, same=same), problems, text)
 
