@@ -74,7 +74,7 @@ def _report(
     links = link_rows(network, session.reports, timer_error_ns())
     workers = worker_rows(network, session.reports, session.roster, totals)
     layers = layer_rows(network, totals, len(table.good))
-    summary = summarise(network, table, data, links, compared)
+    summary = summarise(network, table, data, links, compared, session.recoveries)
     write_tables(folder, table, data.labels, links, workers, layers)
     folder.write_json("summary.json", summary)
     if json:

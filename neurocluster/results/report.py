@@ -65,6 +65,7 @@ def _summary_table(s: Mapping[str, Any]) -> Table:
         "network": f"{s['network']}, thresholds {thresholds}, {s['quantizer']}, "
         f"{s['fire_policy']}, offset {s['offset']:g}",
         "frames": f"{s['frames']:,} ({s['frames_failed']} failed)",
+        **_recoveries(s),
         "window": f"{s['window']} frames in flight",
         "accuracy by count": _percent(s["accuracy_by_count"]),
         "accuracy by potential": _percent(s["accuracy_by_potential"]),
@@ -82,6 +83,15 @@ def _summary_table(s: Mapping[str, Any]) -> Table:
     for name, text in lines.items():
         table.add_row(name, text)
     return table
+
+
+def _recoveries(s: Mapping[str, Any]) -> dict[str, str]:
+    found = [recovery["seconds"] for recovery in s["recoveries"]]
+    if not found:
+        return {}
+    known = [seconds for seconds in found if seconds is not None]
+    longest = f", the longest after {max(known):.2f} s" if known else ""
+    return {"faults survived": f"{len(known)} of {len(found)}{longest}"}
 
 
 def _one_process(s: Mapping[str, Any]) -> str:

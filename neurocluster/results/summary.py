@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from neurocluster.client.results import FrameTable
+from neurocluster.client.results import FrameTable, Recovery
 from neurocluster.coding.readout import class_by_count, class_by_potential
 from neurocluster.data.idx import Dataset
 from neurocluster.version import VERSION
@@ -35,6 +35,7 @@ def _fraction(right: Any) -> float:
 def summarise(
     network: Mapping[str, Any], table: FrameTable, data: Dataset,
     links: Sequence[Mapping[str, Any]], compared: Mapping[str, Any],
+    recoveries: Sequence[Recovery] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Return the contents of summary.json; accuracies are fractions."""
     good = table.good
@@ -72,6 +73,10 @@ def summarise(
         "oversubscribed": workers + 1 > cores,
         "frames": len(table.frames),
         "frames_failed": len(table.errors),
+        "recoveries": [
+            {"reason": r.reason, "last_finished": r.last, "seconds": r.seconds}
+            for r in recoveries
+        ],
         "accuracy_by_count": by_count,
         "accuracy_by_potential": by_potential,
         **compared,

@@ -90,3 +90,8 @@ def children(pid):
     except OSError:
         return []
     return [int(child) for child in text.split()]
+
+
+def parent(pid):
+    """Return the pid of a process's parent."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
