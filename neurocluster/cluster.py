@@ -49,6 +49,7 @@ class LocalCluster:
         *,
         logs: Path | None = None,
         template: Template | None = None,
+        keeps: bool = False,
         **settings: Any,
     ) -> None:
         """Describe a cluster; nothing starts before ``async with`` or `open`.
@@ -57,6 +58,7 @@ class LocalCluster:
             config: All settings; default as `neurocluster run` has them.
             logs: Folder for the processes' standard error; default temporary.
             template: A fork template started before; default one starts in `open`.
+            keeps: Keep the report of every frame; see `client.session.Session`.
             **settings: Fields of `config.RunConfig` that replace the config's.
 
         Raises:
@@ -66,7 +68,7 @@ class LocalCluster:
         self.config = (config or RunConfig()).replace(**settings)
         self.graph: Graph = load_network(self.config.network)
         self.plan = make_plan(self.graph, parse_splits(self.config.split))
-        self._template, self._logs = template, logs
+        self._template, self._logs, self._keeps = template, logs, keeps
         self.logs: Path | None = None
         self._folder = Path()
         self._launcher: LocalLauncher | None = None
@@ -121,7 +123,7 @@ class LocalCluster:
         ]
         await asyncio.gather(*starts)
         await self._wait_for(launcher, connection)
-        self.session = Session(endpoint)
+        self.session = Session(endpoint, keeps=self._keeps)
         launcher.on_exit = self._exited
         launcher.on_death = self._launcher_died
         await self.session.open()

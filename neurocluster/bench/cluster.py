@@ -11,14 +11,14 @@ import numpy as np
 import uvloop
 
 from neurocluster.bench.processes import core_count, cpu_ns, pss_mib
+from neurocluster.client.reports import RECEIVED, SENT
 from neurocluster.client.results import Chunk
 from neurocluster.client.session import Session
 from neurocluster.cluster import LocalCluster
 from neurocluster.config import RunConfig
-from neurocluster.dtypes import U8
+from neurocluster.dtypes import I64, U8
 from neurocluster.errors import ClusterError
 from neurocluster.launch.spawn import Template, spawn_template
-from neurocluster.results.tables import link_rows
 
 WARM_UP: Final = 10
 """One frame of this many, at the start, is left out."""
@@ -83,19 +83,18 @@ class _Run:
     pss: dict[str, list[float | None]] = field(default_factory=dict)
     network: Any = None
     reports: Sequence[Any] = ()
+    links: I64 | None = None
 
     def lost(self) -> int:
         """Return spikes sent minus spikes received, all links.
 
         Raises:
-            ClusterError: An end of a link sent no table.
+            ClusterError: Nobody has reported.
         """
-        links = link_rows(self.network, self.reports, 0)
-        counts = [(link["spikes_sent"], link["spikes_received"]) for link in links]
-        if any(None in pair for pair in counts):
-            message = "the tables of some links are missing"
+        if self.links is None:
+            message = "the frame reports are missing"
             raise ClusterError(message)
-        return sum(sent - received for sent, received in counts)
+        return int((self.links[:, SENT] - self.links[:, RECEIVED]).sum())
 
 
 def _run(
@@ -131,6 +130,7 @@ async def _stream(
         if session.failure is not None:
             raise session.failure
         run.network, run.reports = session.network, session.reports
+        run.links = session.link_counts()
     run.rows = np.concatenate([chunk.rows for chunk in chunks])
     return run
 

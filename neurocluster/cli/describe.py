@@ -86,7 +86,7 @@ def _partition(
     inbound, outbound = plan.inbound(partition.name), plan.outbound(partition.name)
     layer = compile_layer(spec, inbound[0].width, outbound[0].width)
     memory = partition_bytes(
-        spec, outbound, layer.most_touched, layer.most_firings,
+        spec, inbound, outbound, layer.most_touched, layer.most_firings,
         array_bytes=layer.array_bytes, context_bytes=layer.context_bytes,
     )  # fmt: skip
     return {

@@ -71,7 +71,7 @@ def _report(
     folder: RunFolder, *, json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     network, totals = session.network, session.stage_reports()
-    links = link_rows(network, session.reports, timer_error_ns())
+    links = link_rows(network, session.reports, session.link_counts(), timer_error_ns())
     workers = worker_rows(network, session.reports, session.roster, totals)
     layers = layer_rows(network, totals, len(table.good))
     summary = summarise(network, table, data, links, compared, session.recoveries)

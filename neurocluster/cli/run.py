@@ -47,7 +47,7 @@ def run_command(
     folder = make_folder(config.out, config.name)
     warm_with_progress(config, fixed, plan, console)
     folder.write_text("config.toml", config.to_toml())
-    cluster = LocalCluster(config, logs=folder.logs, template=template)
+    cluster = LocalCluster(config, logs=folder.logs, template=template, keeps=True)
     outcome = uvloop.run(_run(cluster, folder, data, frames, console))
     return finish(outcome, folder, data, console, json=json, comparing=config.compare)
 

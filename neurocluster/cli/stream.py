@@ -34,7 +34,7 @@ def stream_command(config: RunConfig, connect: str, *, json: bool, quiet: bool) 
 async def _stream(
     endpoint: str, folder: RunFolder, data: Dataset, frames: Any, console: Console
 ) -> Outcome:
-    session = Session(endpoint)
+    session = Session(endpoint, keeps=True)
     outcome = Outcome(session, int(frames[0]))
     try:
         with interruptible(outcome):

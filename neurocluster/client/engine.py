@@ -18,7 +18,7 @@ import numpy.typing as npt
 from neurocluster.client.records import CLIENT, RESULT, RESULTS
 from neurocluster.client.sink import flush, receive, turn_functions
 from neurocluster.client.source import fill, start_image, start_words
-from neurocluster.dtypes import I16, I32, I64, U8, U32, Records
+from neurocluster.dtypes import I16, I32, I64, U8, U32, U64, Records
 from neurocluster.errors import RemoteLinkError
 from neurocluster.link.buffers import Handler, LinkBuffers, LinkSpec, link_fault
 
@@ -65,6 +65,7 @@ class Engine:
         self._results: Records = np.zeros(size, RESULT)
         self._counts: I32 = np.zeros((size, outputs), np.int32)
         self._potentials: I32 = np.zeros((size, outputs), np.int32)
+        self._reports: U64 = np.zeros((size, 1 + self.node.counts), np.uint64)
         self._result = np.zeros(8, np.int64)
         self.record: Records = np.zeros(1, CLIENT)
         arrays: dict[str, npt.NDArray[Any]] = {
@@ -74,6 +75,7 @@ class Engine:
             "results_at": self._results,
             "result_counts_at": self._counts,
             "result_potentials_at": self._potentials,
+            "reports_at": self._reports,
             "words_at": np.zeros(pixels, np.uint32),
             "starts_at": np.zeros(258, np.int64),
             "ranks_at": ranks.astype(np.int16),
@@ -85,6 +87,7 @@ class Engine:
         for name, value in {
             "outputs": outputs,
             "result_size": size,
+            "report_width": self._reports.shape[1],
             "pixels": pixels,
             "width": outbound[0].width,
             "rank_count": int(ranks.max()) + 1,
@@ -178,6 +181,18 @@ class Engine:
             self._counts[:count].copy(),
             self._potentials[:count].copy(),
         )
+
+    def take_reports(self) -> U64:
+        """Return and forget what the links carried of finished frames.
+
+        It must be called as often as `take_results`.
+
+        Returns:
+            (n, columns) uint64: the frame, then what `link.sender.write_counts` writes.
+        """
+        count = int(self.record["report_count"][0])
+        self.record["report_count"] = 0
+        return self._reports[:count].copy()
 
     def fault(self, code: int) -> RemoteLinkError:
         """Return the error that a negative result stands for."""

@@ -17,7 +17,8 @@ CLIENT: Final = record(
     "outputs", "counts_at", "potentials_at", "leaders_at", "results_at",
     "result_counts_at", "result_potentials_at", "result_count", "result_size",
     "words_at", "starts_at", "ranks_at", "pixels", "width", "rank_count", "live_at",
-    "started", "images_at", "image_count", "image_next",
+    "started", "images_at", "image_count", "image_next", "reports_at", "report_width",
+    "report_count",
 )  # fmt: skip
 NO_LEADER: Final = -1
 RESULTS: Final = 4096

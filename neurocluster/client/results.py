@@ -126,21 +126,35 @@ class FrameTable:
         return np.flatnonzero(~bad)
 
 
+def _reports_of(epochs: I64, rows: Records, reports: I64) -> I64:
+    """Return (n, 3) int64 for frames: spikes, pooling spikes, SynOps.
+
+    -1 where nothing is known: a refused frame, or one whose report was lost.
+    """
+    keys = (reports[:, 0] << 32) + reports[:, 1]  # ascending, as they were completed
+    wanted = (epochs << 32) + rows["frame"]
+    at = np.searchsorted(keys, wanted)
+    found = np.full((len(rows), 3), -1, np.int64)
+    known = (at < len(keys)) & (rows["started_ns"] > 0)
+    known[known] = keys[at[known]] == wanted[known]
+    found[known] = reports[at[known], 2:]
+    return found
+
+
 def table_of(chunks: list[Chunk], reports: I64, first: int) -> FrameTable:
     """Join chunks into one table.
 
     Args:
         chunks: All of a run.
-        reports: See `reports.FrameReports.by_frame`.
+        reports: See `reports.FrameReports.take`.
         first: The data set's index of the image streamed first.
     """
     errors = {first + k: text for chunk in chunks for k, text in chunk.errors.items()}
     empty = np.zeros((0, chunks[0].counts.shape[1] if chunks else 0), np.int32)
     rows = np.concatenate([c.rows for c in chunks] or [np.zeros(0, RESULT)])
     frames = np.concatenate([c.frames for c in chunks] or [np.zeros(0, np.int64)])
-    own = np.full((len(frames), 3), -1, np.int64)
-    sent = rows["started_ns"] > 0
-    own[sent] = reports[rows["frame"][sent]]
+    epochs = np.repeat([c.epoch for c in chunks], [len(c.frames) for c in chunks])
+    own = _reports_of(epochs.astype(np.int64), rows, reports)
     known = own[:, 0] >= 0
     own[known, 0] += rows["input_spikes"][known]
     return FrameTable(

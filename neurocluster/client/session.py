@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -14,11 +15,12 @@ from neurocluster.client.engine import Engine
 from neurocluster.client.reports import FrameReports
 from neurocluster.client.results import Chunk, Recovery
 from neurocluster.client.stream import Stream
-from neurocluster.dtypes import I64
+from neurocluster.dtypes import I64, U64
 from neurocluster.errors import (
     ClusterBusy,
     ClusterError,
     ControllerLost,
+    MalformedMessage,
     PotentialRangeError,
     WorkerLost,
 )
@@ -48,8 +50,13 @@ class Session:
         turn: Counts the calls of `settle`: streams that follow each other.
     """
 
-    def __init__(self, endpoint: str) -> None:
-        """Prepare to join the controller at an endpoint."""
+    def __init__(self, endpoint: str, *, keeps: bool = False) -> None:
+        """Prepare to join a controller.
+
+        Args:
+            endpoint: Of the controller.
+            keeps: Keep every frame's report for `frame_reports`; else only sums.
+        """
         self._endpoint = endpoint
         self.turn = 0
         self.network: Mapping[str, Any] = {}
@@ -61,7 +68,10 @@ class Session:
         self._engine: Engine | None = None
         self._next: Engine | None = None
         self._stream: Stream | None = None
-        self._frame_reports = FrameReports(0)
+        self._frame_reports: FrameReports | None = None
+        self._own: list[tuple[int, U64]] = []
+        self._kept: list[I64] = []
+        self._keeps = keeps
         self._runner: MemberRunner | None = None
         self._news = asyncio.Event()
         self._go = asyncio.Event()
@@ -169,12 +179,14 @@ class Session:
         if engine is None:
             return
         self.roster = roster
-        self._frame_reports = FrameReports(len(self.network["partitions"]))
         if self._stream is None:
+            self._frame_reports = FrameReports(self.network)
+            self._engine = engine
             told = self.network
             source = Input(Shape(*told["input"]), told["scale"], told["shift"])
             self._stream = Stream(
                 engine, source,
+                on_collect=self._collected,
                 why_failed=self._why_failed, on_news=self._news.set,
                 later=asyncio.get_running_loop().call_later,
             )  # fmt: skip
@@ -210,8 +222,8 @@ class Session:
     def deliver(self, message: Control) -> None:
         """Take reports, tables and the news of a failure."""
         body = message.body
-        if message.kind is Kind.FRAMES and message.epoch == self._epoch:
-            self._frame_reports.add(body["partition"], body["rows"])
+        if message.kind is Kind.FRAMES:
+            self._reported(message.epoch, body["partition"], body["rows"])
         elif message.kind is Kind.TABLES:
             self.reports = body["reports"]
             self._tables.set()
@@ -224,6 +236,32 @@ class Session:
             if not self._tables.is_set():
                 self._send_idle()
         self._news.set()
+
+    def _collected(self) -> None:
+        """Keep the client's own report of frames that finished."""
+        if self._engine is not None:
+            self._own.append((self._engine.epoch, self._engine.take_reports()))
+
+    def _reported(self, epoch: int, partition: int, rows: bytes) -> None:
+        """Join a partition's reports with the others'; see that nothing was lost."""
+        reports = self._frame_reports
+        if reports is None:
+            return
+        self._join_own(reports)
+        try:
+            reports.add(epoch, partition, rows)
+        except MalformedMessage as error:
+            _log.warning("dropped frame reports: %s", error)
+        done = reports.take()
+        if self._keeps:
+            self._kept.append(done)
+        if reports.unequal is not None:
+            self._fail(ClusterError(str(reports.unequal)))
+
+    def _join_own(self, reports: FrameReports) -> None:
+        own, self._own = self._own, []
+        for epoch, tables in itertools.groupby(own, lambda pair: pair[0]):
+            reports.add_own(epoch, np.concatenate([table for _, table in tables]))
 
     def left(self, code: int, text: str) -> None:
         """Note that the membership ended."""
@@ -304,23 +342,22 @@ class Session:
         try:
             async with asyncio.timeout(CLOSE_S):
                 while self.failure is None:
-                    if self.recovering:
+                    if self.recovering or self._settled:
                         return  # who is lost reports no more
-                    settled = not self.in_flight
-                    if settled and self._frame_reports.complete(self._frames):
-                        return
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
             _log.warning("some frame reports did not arrive")
 
     @property
-    def _epoch(self) -> int:
-        return self._engine.epoch if self._engine is not None else 0
-
-    @property
-    def _frames(self) -> int:
-        return self._engine.started if self._engine is not None else 0
+    def _settled(self) -> bool:
+        """Tell whether nothing is in flight and all of this epoch is reported."""
+        engine, reports = self._engine, self._frame_reports
+        if engine is None or reports is None:
+            return True
+        self._join_own(reports)
+        done = reports.complete(engine.epoch, engine.started)
+        return done and not self.in_flight
 
     # -- tables --------------------------------------------------------------------
 
@@ -330,12 +367,18 @@ class Session:
         return {"endpoint": self._endpoint, **self.network.get("controller", {})}
 
     def frame_reports(self) -> I64:
-        """Return (started frames, 3) int64; see `FrameReports.by_frame`."""
-        return self._frame_reports.by_frame(self._frames)
+        """Return what is known of single frames; see `FrameReports.take`."""
+        return np.concatenate([*self._kept, np.zeros((0, 5), np.int64)])
 
     def stage_reports(self) -> dict[int, I64]:
         """Return by partition (4,) int64: spikes, pooling spikes, SynOps, service."""
-        return self._frame_reports.by_partition()
+        reports = self._frame_reports
+        return dict(enumerate(reports.totals)) if reports is not None else {}
+
+    def link_counts(self) -> I64 | None:
+        """Return `FrameReports.links`; None if no frame is complete."""
+        reports = self._frame_reports
+        return reports.links if reports is not None and reports.frames else None
 
 
 class _Duties:

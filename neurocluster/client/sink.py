@@ -21,6 +21,7 @@ from neurocluster.link.receiver import (
     link_number,
 )
 from neurocluster.link.records import CONTEXT, INBOUND, NODE
+from neurocluster.link.sender import write_counts
 from neurocluster.wire import packet as w
 
 U = np.uint64
@@ -124,6 +125,8 @@ def receive_packet(node: Records, client: Records, result: I64, size: int) -> in
         return code
     if client.result_count == client.result_size:
         return r.FULL
+    if client.report_count == client.result_size:
+        return r.FULL
     finish_frame(node, client, contexts[index], index, frame, time_ns)
     return start_offered(node, client)
 
@@ -158,5 +161,10 @@ def finish_frame(
         result_counts[row, k] = counts[index, k]
         result_potentials[row, k] = potentials[index, k]
     client.result_count = row + 1
+    rows = (client.result_size, client.report_width)
+    report = carray(pointer(client.reports_at), rows, np.uint64)[client.report_count]
+    report[0] = U(frame)
+    write_counts(node, index, report, 1)
+    client.report_count += 1
     free_context(node, index, frame)
     node.handled_frames += 1

@@ -114,7 +114,7 @@ class Stream:
     def __init__(
         self, engine: StreamEngine, source: Input, *,
         why_failed: Callable[[Any, int], str], later: Later,
-        on_news: Callable[[], None],
+        on_news: Callable[[], None], on_collect: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         """Take an engine.
 
@@ -124,9 +124,11 @@ class Stream:
             why_failed: See `ledger.Ledger.finish`.
             later: Runs a callback after some seconds.
             on_news: Called when `chunks` has grown or the stream has ended.
+            on_collect: Called when results were taken from the engine.
         """
         self._engine, self._input, self._why_failed = engine, source, why_failed
         self._later, self._on_news = later, on_news
+        self._on_collect = on_collect
         self._ledger = Ledger(engine.outputs)
         self._feed: Feed | None = None
         self._suspect = Suspect()
@@ -221,6 +223,7 @@ class Stream:
         """Move finished frames into `chunks`."""
         self._scheduled = False
         found = self._engine.take_results()
+        self._on_collect()
         chunks = self._ledger.finish(*found, self._why_failed, self._engine.epoch)
         if self._feed is not None:
             self._feed.finished(len(found[0]))

@@ -158,6 +158,7 @@ class LinkBuffers:
         record["first_word"], record["last_word"] = 2 * link.first, 2 * link.last
         record["sequence"] = 1
         record["received_at"] = self._keep(np.zeros(window, np.int64))
+        record["counted_at"] = self._keep(np.zeros(window, np.int64))
         record["transit_at"] = self._keep(self.transit[k])
         record["wire_at"] = self._keep(self.wire[k])
 
@@ -182,6 +183,8 @@ class LinkBuffers:
             "pending_at": self._keep(np.empty(window * most * link.width, np.uint8)),
             "pending_count_at": self._keep(np.zeros(window, np.int64)),
             "sent_at": self._keep(np.zeros(window, np.int64)),
+            "signs_at": self._keep(np.zeros(window, np.int64)),
+            "counted_at": self._keep(np.zeros((window, 2), np.int64)),
             "created_at": self._keep(np.zeros(window, np.int64)),
             "outbox_at": self._keep(outbox),
             "outbox_size": outbox.nbytes,
@@ -194,6 +197,11 @@ class LinkBuffers:
     def inbound_names(self) -> str:
         """Return the links that end here, for faults whose link is unknown."""
         return " or ".join(link.name for link in self.inbound_specs)
+
+    @property
+    def counts(self) -> int:
+        """Return how many counts `link.sender.write_counts` writes for a frame."""
+        return len(self.inbound) + 2 * len(self.outbound)
 
     @property
     def waiting(self) -> int:

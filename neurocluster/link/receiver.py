@@ -220,7 +220,8 @@ def close_link(node: Records, result: I64) -> int:
         return fault(node, r.BAD_COUNT, link.index, frame, close - 1, received[index])
     if frame != link.next_close:
         return fault(node, r.BAD_ORDER, link.index, frame, link.next_close, frame)
-    received[index] = 0
+    counted = carray(pointer(np.uint64(link.counted_at)), node.window, np.int64)
+    counted[index], received[index] = received[index], 0
     link.next_close = frame + 1
     contexts = carray(pointer(np.uint64(node.contexts_at)), node.window, CONTEXT)
     context = contexts[index]

@@ -51,6 +51,7 @@ INBOUND: Final = record(
     "sequence",  # of the next packet
     "next_close",  # frame whose marker comes next
     "received_at",  # int64 (window,): words by context
+    "counted_at",  # int64 (window,): the same of a frame that this link has closed
     "spikes",
     "negative",
     "packets",
@@ -69,6 +70,8 @@ OUTBOUND: Final = record(
     "pending_at",  # words (window, max_spikes)
     "pending_count_at",  # int64 (window,)
     "sent_at",  # int64 (window,): words sent, by context
+    "signs_at",  # int64 (window,): negative words, sent or pending, by context
+    "counted_at",  # int64 (window, 2): words and negative words of a closed frame
     "created_at",  # int64 (window,): time of the first pending word
     "outbox_at",
     "outbox_size",

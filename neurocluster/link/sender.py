@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 from numba import carray
 
-from neurocluster.dtypes import Records
+from neurocluster.dtypes import U64, Records
 from neurocluster.kernels.jit import jit
 from neurocluster.kernels.memory import copy_bytes, pointer, read_word, write_word
 from neurocluster.link import records as r
 from neurocluster.link.outbox import emit
 from neurocluster.link.receiver import now_ns
-from neurocluster.link.records import OUTBOUND
+from neurocluster.link.records import INBOUND, OUTBOUND
 from neurocluster.wire import packet as w
 
 SPIKES = w.SPIKES
@@ -41,8 +41,41 @@ def emit_pending(
     node.partials -= count > 0
     pending[context] = 0
     if closing:
-        sent[context] = 0
+        count_closed(node, link, context)
     return code
+
+
+@jit
+def count_closed(node: Records, link: Records, context: int) -> None:
+    """Keep what a link carried of a frame that it closes; begin the next at 0."""
+    sent = carray(pointer(U(link.sent_at)), node.window, np.int64)
+    signs = carray(pointer(U(link.signs_at)), node.window, np.int64)
+    counted = carray(pointer(U(link.counted_at)), (node.window, 2), np.int64)
+    counted[context, 0], counted[context, 1] = sent[context], signs[context]
+    sent[context] = signs[context] = 0
+
+
+@jit
+def write_counts(node: Records, context: int, row: U64, at: int) -> None:
+    """Write what the links carried of a frame that all of them have closed.
+
+    Args:
+        node: NODE.
+        context: Index of the frame's context.
+        row: uint64, written from ``at`` on: words of each inbound link, then words and
+            negative words of each outbound link.
+        at: First index.
+    """
+    inbound = carray(pointer(U(node.inbound_at)), node.inbound_count, INBOUND)
+    for k in range(node.inbound_count):
+        got = carray(pointer(U(inbound[k].counted_at)), node.window, np.int64)
+        row[at] = U(got[context])
+        at += 1
+    outbound = carray(pointer(U(node.outbound_at)), node.outbound_count, OUTBOUND)
+    for k in range(node.outbound_count):
+        sent = carray(pointer(U(outbound[k].counted_at)), (node.window, 2), np.int64)
+        row[at], row[at + 1] = U(sent[context, 0]), U(sent[context, 1])
+        at += 2
 
 
 @jit
@@ -107,6 +140,8 @@ def append(
     node.partials += (filled > 0) - was_partial
     link.spikes += spikes
     link.negative += negative
+    signs = carray(pointer(U(link.signs_at)), node.window, np.int64)
+    signs[context] += negative
     return r.MORE
 
 
@@ -196,7 +231,7 @@ def close_with(
             if code:
                 return code
         close = sent[context] + 1
-        sent[context] = 0
+        count_closed(node, link, context)
         code = emit(node, link, kind, frame, close, payload_at, size, time_ns, 0)
         if code:
             return code

@@ -11,8 +11,9 @@ from neurocluster.model.spec import PartitionSpec
 HEADER: Final = 64
 IPC_BYTES: Final = 64 * 1024
 """What the kernel holds of one ipc link, measured."""
-REPORT_BYTES: Final = (1 << 14) * 5 * 8
-"""Frame reports that wait for the next BEAT, of a worker."""
+REPORT_ROWS: Final = 1 << 13
+"""Frame reports of a worker that may wait for the next BEAT."""
+REPORT_FIELDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ def link_bytes(link: Link, hwm: int, max_spikes: int) -> int:
 
 def partition_bytes(
     spec: PartitionSpec,
+    inbound: tuple[Link, ...],
     outbound: tuple[Link, ...],
     touched: int,
     firings: int,
@@ -53,6 +55,7 @@ def partition_bytes(
 
     Args:
         spec: The partition.
+        inbound: Its incoming links.
         outbound: Its outgoing links.
         touched: Most neurons that one spike touches.
         firings: Most firings of a neuron by one spike.
@@ -63,6 +66,8 @@ def partition_bytes(
     packet = spec.max_spikes * width + HEADER
     burst = touched * firings * packet * len(outbound)
     pending = spec.window * spec.max_spikes * width * len(outbound)
+    columns = REPORT_FIELDS + len(inbound) + 2 * len(outbound)
+    reports = REPORT_ROWS * columns * 8
     return PartitionMemory(
-        array_bytes + REPORT_BYTES, spec.window * context_bytes, burst + pending
+        array_bytes + reports, spec.window * context_bytes, burst + pending
     )

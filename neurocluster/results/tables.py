@@ -31,8 +31,8 @@ WORKER_COLUMNS: Final = (
     "service_ns", "kernel_ns", "cpu_ns", "contexts_peak", "turns", "rss_kib",
     "loop_lag_ns_max",
 )  # fmt: skip
-# Places in a report's rows, see `member.run.MemberRunner.report`.
-INDEX, SPIKES, NEGATIVE, PACKETS, BYTES, LAST = range(6)
+# Places in a report's rows, see `wire.shapes`.
+INDEX, PACKETS, BYTES, LAST = 0, 3, 4, 5
 
 
 def frame_rows(table: FrameTable, labels: I64 | None) -> Iterator[Row]:
@@ -65,29 +65,40 @@ def frame_rows(table: FrameTable, labels: I64 | None) -> Iterator[Row]:
 
 
 def link_rows(
-    network: Mapping[str, Any], reports: Sequence[Mapping[str, Any]], error_ns: int
-) -> list[dict[str, Any]]:
-    """Return a map a link, in plan order; None where an end sent no report."""
+    network: Mapping[str, Any], reports: Sequence[Mapping[str, Any]],
+    counts: I64 | None, error_ns: int,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return a map a link, in plan order; None where an end sent no report.
+
+    Args:
+        network: What PREPARE says of the plan.
+        reports: Tables of the members: all that they sent and received.
+        counts: See `client.reports.FrameReports.links`; None if nothing is known.
+        error_ns: Of a transit time.
+    """
     sent = {row[INDEX]: row for report in reports for row in report["outbound"]}
     got = {row[INDEX]: row for report in reports for row in report["inbound"]}
     lines = []
-    for index, _name, source, to in network["links"]:
+    for k, (index, _name, source, to) in enumerate(network["links"]):
         out, in_ = sent.get(index), got.get(index)
-        spikes = out[SPIKES] if out else None
         values: dict[str, Any] = dict.fromkeys(LINK_COLUMNS)
         values |= {"link": index, "source": source, "destination": to}
-        if out:
+        if counts is not None:
+            spikes, negative, received = counts[k].tolist()
             values |= {
                 "spikes_sent": spikes,
-                "spikes_positive": out[SPIKES] - out[NEGATIVE],
-                "spikes_negative": out[NEGATIVE],
+                "spikes_received": received,
+                "spikes_positive": spikes - negative,
+                "spikes_negative": negative,
+            }
+        if out:
+            values |= {
                 "packets": out[PACKETS],
                 "bytes": out[BYTES],
                 "blocked_ns": out[LAST],
             }
         if in_:
             values |= {
-                "spikes_received": in_[SPIKES],
                 "transit_ns_max": in_[LAST],
                 "transit_ns_p50": in_[6],
                 "transit_ns_p99": in_[7],

@@ -18,6 +18,7 @@ from neurocluster.errors import PotentialRangeError, RemoteLinkError
 from neurocluster.kernels.layer import CompiledLayer
 from neurocluster.kernels.tables import compile_layer
 from neurocluster.link.buffers import Handler, LinkBuffers, LinkSpec, link_fault
+from neurocluster.model.memory import REPORT_ROWS
 from neurocluster.model.spec import PartitionSpec
 from neurocluster.worker.packets import flush, receive, turn_functions
 from neurocluster.worker.records import ENGINE, REPORT_FIELDS
@@ -43,8 +44,8 @@ class Engine:
     ) -> None:
         """Compile or load the kernels and allocate all contexts."""
         self.spec = spec
-        width, out = inbound[0].width, outbound[0].width
-        self.layer = layer or compile_layer(spec, width, out)
+        out = outbound[0].width
+        self.layer = layer or compile_layer(spec, inbound[0].width, out)
         neurons = len(self.layer.neuron_cells)
         burst = self.layer.most_touched * self.layer.most_firings
         pool_fan = 1
@@ -63,7 +64,8 @@ class Engine:
         self._scratch = np.empty((words + 64) * out, np.uint8)
         self._output = np.zeros(max(payload // 4, 2), np.int32)
         self._cells = self.layer.neuron_cells.astype(np.int64)
-        self._reports = np.zeros((1 << 14, REPORT_FIELDS), np.uint64)
+        width = REPORT_FIELDS + self.node.counts
+        self._reports = np.zeros((REPORT_ROWS, width), np.uint64)
         self._result = np.zeros(8, np.int64)
         self.record: Records = np.zeros(1, ENGINE)
         start = self.layer.start
@@ -81,7 +83,8 @@ class Engine:
             "fast": int(self.layer.fast),
             "raised": int(self.layer.raised),
             "reports_at": self._reports.ctypes.data,
-            "report_size": len(self._reports),
+            "report_size": REPORT_ROWS,
+            "report_width": width,
             "output_at": self._output.ctypes.data,
         }.items():
             self.record[0][name] = value
@@ -97,7 +100,12 @@ class Engine:
         return Handler(*self._functions, int(self._handles.ctypes.data), self)
 
     def take_reports(self) -> npt.NDArray[np.uint64]:
-        """Return and forget (n, 5) uint64: reports of frames closed since last."""
+        """Return and forget the reports of frames closed since last.
+
+        Returns:
+            (n, columns) uint64: `wire.shapes.FRAME_ROW`, then what
+            `link.sender.write_counts` writes.
+        """
         count = int(self.record["report_count"][0])
         self.record["report_count"] = 0
         return self._reports[:count].copy()

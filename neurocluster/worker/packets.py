@@ -22,7 +22,13 @@ from neurocluster.link.receiver import (
     now_ns,
 )
 from neurocluster.link.records import CONTEXT, NODE
-from neurocluster.link.sender import close_frame, close_with, flush_partials, send_words
+from neurocluster.link.sender import (
+    close_frame,
+    close_with,
+    flush_partials,
+    send_words,
+    write_counts,
+)
 from neurocluster.wire import packet as w
 from neurocluster.worker.records import ENGINE, REPORT_FIELDS
 
@@ -142,14 +148,14 @@ def finish_frame(
         code = close_frame(node, index, frame, time_ns)
     if code:
         return code
-    reports = carray(
-        pointer(engine.reports_at), (engine.report_size, REPORT_FIELDS), np.uint64
-    )
+    shape = (engine.report_size, engine.report_width)
+    reports = carray(pointer(engine.reports_at), shape, np.uint64)
     if engine.report_count == engine.report_size:
         return r.FULL
     row = reports[engine.report_count]
     row[0], row[1], row[2] = U(frame), U(state.fired), U(state.pooled)
     row[3], row[4] = U(state.synops), U(context.service_ns)
+    write_counts(node, index, row, REPORT_FIELDS)
     engine.report_count += 1
     begin = now_ns(node)
     call5(engine.reset_at, engine.layer_at, U(state_at), U(0), U(0), U(0))

@@ -6,12 +6,12 @@ from neurocluster.kernels.records import STATE
 from neurocluster.kernels.tables import compile_layer
 from neurocluster.model.memory import (
     IPC_BYTES,
-    REPORT_BYTES,
+    REPORT_FIELDS,
+    REPORT_ROWS,
     link_bytes,
     partition_bytes,
 )
 from neurocluster.worker.engine import Engine
-from neurocluster.worker.records import REPORT_FIELDS
 from tests.support.builders import link_specs, planned, small_graph, specs_of
 
 GRAPH = small_graph(0)
@@ -29,11 +29,13 @@ def test_a_link_holds_both_queues_and_what_the_kernel_holds():
 def test_a_partition_holds_arrays_contexts_and_outboxes(split, window, most):
     plan = planned(GRAPH, split)
     spec = specs_of(GRAPH, plan, window=window, max_spikes=most)[0]
-    outbound = plan.outbound("conv.0")
+    inbound, outbound = plan.inbound("conv.0"), plan.outbound("conv.0")
     found = partition_bytes(
-        spec, outbound, touched=27, firings=2, array_bytes=5000, context_bytes=700
-    )
-    assert found.weights == 5000 + (1 << 14) * 5 * 8
+        spec, inbound, outbound, touched=27, firings=2, array_bytes=5000,
+        context_bytes=700,
+    )  # fmt: skip
+    columns = 5 + len(inbound) + 2 * len(outbound)
+    assert found.weights == 5000 + (1 << 13) * columns * 8
     assert found.contexts == window * 700
     links = len(outbound)
     assert links == (3 if split else 1)
@@ -60,4 +62,6 @@ def test_reports_are_as_large_as_the_bound_says():
         link_specs(end) for end in (plan.inbound("conv.0"), plan.outbound("conv.0"))
     ]
     engine = Engine(spec, *links)
-    assert engine.record["report_size"][0] * REPORT_FIELDS * 8 == REPORT_BYTES
+    record = engine.record[0]
+    assert record["report_size"] == REPORT_ROWS
+    assert record["report_width"] == REPORT_FIELDS + 1 + 2

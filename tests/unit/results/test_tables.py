@@ -58,19 +58,23 @@ def test_frame_rows_without_labels_or_frames():
 
 
 def test_link_rows_join_both_ends():
-    sender = [0, 100, 40, 7, 900, 11]
-    receiver = [0, 100, 0, 7, 900, 500, 50, 90, 30, 60, 3]
+    sender = [0, 120, 45, 7, 900, 11, 120]
+    receiver = [0, 110, 0, 7, 900, 500, 50, 90, 30, 60, 3, 110]
     reports = [
         {"outbound": [sender], "inbound": []}, {"outbound": [], "inbound": [receiver]}
     ]  # fmt: skip
-    first, second = tables.link_rows(NETWORK, reports, 25)
+    counts = np.array([[100, 40, 100], [3, 1, 2]])  # of frames that are complete
+    first, second = tables.link_rows(NETWORK, reports, counts, 25)
     assert list(first.values())[:14] == [
         0, "client", "conv1.0", 100, 100, 60, 40, 7, 900, 50, 90, 500, 25, 11
     ]  # fmt: skip
     assert second["link"] == 1
     assert second["destination"] == "client"
-    rest = [second[c] for c in tables.LINK_COLUMNS[3:]]
+    assert list(second.values())[3:7] == [3, 2, 2, 1]
+    rest = [second[c] for c in tables.LINK_COLUMNS[7:]]
     assert rest == [None] * len(rest)  # nobody reported: unknown, not zero
+    nothing, _ = tables.link_rows(NETWORK, [], None, 25)
+    assert [nothing[c] for c in tables.LINK_COLUMNS[3:]] == [None] * 14
 
 
 def test_layer_rows_add_partitions():
