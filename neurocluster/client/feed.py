@@ -61,7 +61,7 @@ class ArrayFeed:
     def finished(self, count: int) -> None:
         """Forget the oldest frames: they have their results."""
         self._done += count
-        self._alone = False
+        self._alone = self._alone and not count
 
     def restart(self, engine: Starter, *, alone: bool) -> None:
         """Start again what has not finished; first only the oldest, if ``alone``."""
@@ -137,7 +137,7 @@ class IteratorFeed:
         for _ in range(count):
             self._kept.popleft()
         self._started -= count
-        self._alone = False
+        self._alone = self._alone and not count
 
     def restart(self, engine: Starter, *, alone: bool) -> None:
         """Start again what has not finished; first only the oldest, if ``alone``."""

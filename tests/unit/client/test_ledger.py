@@ -68,6 +68,33 @@ def test_positions_start_again():
     assert chunk.frames.tolist() == [0]
 
 
+def test_the_oldest_frames_are_those_that_were_not_refused():
+    ledger = Ledger(OUTPUTS)
+    ledger.refuse("bad")
+    ledger.frames(2)
+    ledger.refuse("bad")
+    ledger.frames(2)
+    assert ledger.oldest() == (1,)
+    assert ledger.oldest(3) == (1, 2, 4)
+    assert ledger.oldest(9) == (1, 2, 4, 5)
+
+
+def test_the_oldest_frame_may_be_given_up():
+    ledger = Ledger(OUTPUTS)
+    ledger.refuse("bad")
+    ledger.frames(3)
+    ledger.refuse_oldest("given up")
+    assert ledger.oldest() == (2,)
+    refused, rest = ledger.finish(*finished(0, 2), why, 7)
+    assert refused.errors == {0: "bad", 1: "given up"}
+    assert (rest.frames.tolist(), rest.epoch) == ([2, 3], 7)
+    ledger.frames(1)
+    ledger.refuse_oldest("given up too")
+    [chunk] = ledger.finish(*finished(0, 0), why)
+    assert chunk.errors == {4: "given up too"}
+    assert not ledger
+
+
 @given(st.lists(st.booleans(), max_size=60), st.lists(st.integers(1, 9), max_size=9))
 def test_every_image_gets_one_result_in_order(good, sizes):
     ledger = Ledger(OUTPUTS)

@@ -15,6 +15,7 @@ from neurocluster.wire.control import (
     decode_control,
     encode_control,
 )
+from neurocluster.wire.shapes import INBOUND_ROW, OUTBOUND_ROW, RECEIVED_ROW, SENT_ROW
 
 WIRE = (Path(__file__).parents[3] / "WIRE.md").read_text()
 GOOD = {
@@ -22,13 +23,14 @@ GOOD = {
     tuple: (1, (2, "b")),
 }  # fmt: skip
 REPORT = {
-    "inbound": ((1, *range(10)),), "outbound": ((2, *range(5)),), "worker": {"pid": 4},
+    "inbound": ((1, *range(len(INBOUND_ROW) - 1)),),
+    "outbound": ((2, *range(len(OUTBOUND_ROW) - 1)),), "worker": {"pid": 4},
 }  # fmt: skip
 LINK = (3, "a->b", 0, 9, 9, 2)
 SHAPED = {
     "inbound": (LINK, LINK), "outbound": (), "endpoints": ((5, "ipc://x"),),
     "roster": ({"partition": "p", "host": "h", "pid": 1, "endpoint": "e"},),
-    "received": bytes(32), "sent": b"", "rows": bytes(40), "report": REPORT,
+    "received": bytes(48), "sent": b"", "rows": bytes(40), "report": REPORT,
     "reports": (REPORT, {"inbound": (), "outbound": (), "worker": {}}),
 }  # fmt: skip
 BAD = {str: b"bytes", int: True, bool: 1, bytes: "text", dict: (1,), tuple: {}}
@@ -91,7 +93,7 @@ def test_unknown_fields_are_refused(kind):
 @pytest.mark.parametrize(
     "values",
     [
-        (1, 0, 0, 0, {}), (1, 22, 0, 0, {}), (1, "4", 0, 0, {}), (1, True, 0, 0, {}),
+        (1, 0, 0, 0, {}), (1, 24, 0, 0, {}), (1, "4", 0, 0, {}), (1, True, 0, 0, {}),
         (1, 4, -1, 0, {}), (1, 4, 0, 2**32, {}), (1, 4, True, 0, {}),
         (1, 4, 0, 1.0, {}), (1, 4, 0, 0, []), (1, 4, 0, 0, None), (1, 4, 0, 0),
         (1, 4, 0, 0, {}, 0),
@@ -134,7 +136,9 @@ DAMAGED = {
     "outbound": [((True, "a->b", 0, 9, 9, 2),)],
     "endpoints": [(("ipc://x", 5),), (5,)],
     "roster": [({"partition": "p"},), ((),), (SHAPED["roster"][0] | {"pid": "1"},)],
-    "received": [bytes(15)], "sent": [bytes(8)], "rows": [bytes(39)],
+    "received": [bytes(15), bytes(16), bytes(8 * len(RECEIVED_ROW) - 1)],
+    "sent": [bytes(8), bytes(16), bytes(8 * len(SENT_ROW) + 8)],
+    "rows": [bytes(39)],
     "report": [
         {}, REPORT | {"inbound": ((1, 2),)}, REPORT | {"worker": {"pid": "4"}},
         REPORT | {"worker": ()}, REPORT | {"more": 1}, {"outbound": (), "worker": {}},
