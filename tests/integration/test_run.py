@@ -14,7 +14,6 @@ from neurocluster.coding.readout import class_by_count
 from neurocluster.errors import ClusterError
 from neurocluster.kernels.chain import Chain
 from neurocluster.model.convert import convert
-from neurocluster.results.tables import link_rows
 from tests.support.processes import (
     ENVIRONMENT,
     neurocluster,
@@ -102,7 +101,7 @@ def test_json_summary_is_the_file(tmp_path):
 
 def test_separate_commands_do_the_same(tmp_path):
     connection, out = tmp_path / "c.json", tmp_path / "out"
-    controller = start("controller", "--connection", connection)
+    controller = start("controller", "--connection", connection, "--once")
     wait_for(connection.exists)
     workers = [start("worker", "--connect", connection) for _ in range(4)]
     done = neurocluster("stream", "--connect", connection, "--frames", 40, "--out", out)
@@ -250,13 +249,16 @@ async def test_closing_in_the_middle_loses_and_invents_nothing():
         break
     await cluster.close()
     assert session.failure is None
-    for link in link_rows(session.network, session.reports, 1):
-        assert link["spikes_sent"] == link["spikes_received"] > 0
+    for sent, _, received in session.link_counts():
+        assert sent == received > 0
+    sent = {row[0]: row[1] for table in session.reports for row in table["outbound"]}
+    got = {row[0]: row[1] for table in session.reports for row in table["inbound"]}
+    assert sent == got
 
 
 def test_the_first_interrupt_ends_a_stream_that_waits(tmp_path):
     connection = tmp_path / "c.json"
-    controller = start("controller", "--connection", connection)
+    controller = start("controller", "--connection", connection, "--once")
     wait_for(connection.exists)
     client = start("stream", "--connect", connection, "--out", tmp_path / "out")
     wait_for((tmp_path / "out" / "config.toml").exists)

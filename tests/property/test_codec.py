@@ -48,8 +48,8 @@ link_rows = st.lists(
     max_size=3,
 ).map(tuple)
 reports = st.fixed_dictionaries({
-    "inbound": st.lists(st.tuples(*[numbers] * 11), max_size=2).map(tuple),
-    "outbound": st.lists(st.tuples(*[numbers] * 6), max_size=2).map(tuple),
+    "inbound": st.lists(st.tuples(*[numbers] * 12), max_size=2).map(tuple),
+    "outbound": st.lists(st.tuples(*[numbers] * 7), max_size=2).map(tuple),
     "worker": st.dictionaries(st.text(max_size=5), numbers, max_size=3),
 })  # fmt: skip
 texts = st.text(max_size=9)
