@@ -106,7 +106,8 @@ class Stream:
 
     Attributes:
         chunks: Finished frames that nobody has taken yet.
-        last: Position of the frame that finished last, or -1.
+        last: Position of the frame that finished last, or -1; what was refused or
+            given up has not finished.
         error: What the iterator of images raised, or None.
         again: Frames that were started again because their epoch failed.
     """
@@ -230,7 +231,9 @@ class Stream:
         if chunks:
             self._date_back(chunks)
             self.chunks += chunks
-            self.last = int(chunks[-1].frames[-1])
+            done = [chunk for chunk in chunks if chunk.epoch]
+            if done:
+                self.last = int(done[-1].frames[-1])
             if self._suspect.frame <= self.last:
                 self._suspect = Suspect()
             self._on_news()

@@ -54,7 +54,7 @@ def stalled(counts: Counts, ends: tuple[str, str]) -> str:
     """Return words for a link on which nothing arrives."""
     return (
         f"link {ends[0]}->{ends[1]} is stalled: {counts.received} of {counts.sent} "
-        f"spikes arrived and none for {STALL_NS / 1e9:.0f} s"
+        f"spikes arrived and nothing for {STALL_NS / 1e9:.0f} s"
     )
 
 

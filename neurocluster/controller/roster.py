@@ -10,6 +10,8 @@ from neurocluster.dtypes import CLIENT
 
 BUILDING, LINKED, FAULTY = "building", "linked", "faulty"
 """What BEAT says of a member's phase, where the controller cares."""
+WITH_SOCKETS = (BUILDING, "bound", LINKED, "running", FAULTY)
+"""Phases in which a member has data sockets, or is about to have them."""
 
 
 @dataclass(slots=True)
@@ -122,6 +124,11 @@ class Roster:
     def unreported(self) -> list[Member]:
         """Return who has not handed in its tables."""
         return [m for m in self.nodes if m.report is None]
+
+    def forget_reports(self) -> None:
+        """Hold no tables any more: the session that they are of is over."""
+        for member in self:
+            member.report = None
 
     def _free(self) -> list[str]:
         taken = {m.node for m in self}

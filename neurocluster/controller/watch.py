@@ -36,12 +36,19 @@ class Silence:
         self.limit_ns = silence_ns(workers, cores)
         self._last_ns: int | None = None
 
-    def listen(self, members: Iterable[Member], now_ns: int) -> None:
-        """Note that this process runs; while it did not, nobody's silence counts."""
+    def listen(self, members: Iterable[Member], now_ns: int) -> int:
+        """Note that this process runs; while it did not, nobody's silence counts.
+
+        Returns:
+            How long it did not run, ns; 0 if that is no pause.
+        """
+        paused_ns = 0
         if self._last_ns is not None and now_ns - self._last_ns > SILENCE_NS // 2:
-            for member in members:
-                member.heard_ns += now_ns - self._last_ns
+            paused_ns = now_ns - self._last_ns
+        for member in members if paused_ns else ():
+            member.heard_ns += paused_ns
         self._last_ns = now_ns
+        return paused_ns
 
     def find(
         self, members: Iterable[Member], now_ns: int
@@ -61,35 +68,53 @@ class Counts(NamedTuple):
     received: int
 
 
+class Progress(NamedTuple):
+    """How far one end of a link is; what only closes frames carries no spike."""
+
+    spikes: int
+    frames: int
+
+
 class LinkWatch:
     """Compare what both ends of every link count while the cluster runs."""
 
     def __init__(self, links: Ends) -> None:
         """Take every link's source and destination."""
         self._links = links
-        self._sent: dict[int, int] = {}
-        self._received: dict[int, int] = {}
+        self._sent: dict[int, Progress] = {}
+        self._received: dict[int, Progress] = {}
         self._blocked: dict[str, bool] = {}
-        self._waiting: dict[int, tuple[int, int, int]] = {}
+        self._waiting: dict[int, tuple[Progress, Progress, int]] = {}
+
+    def pause(self, paused_ns: int) -> None:
+        """Note that this process did not run, so it could hear of no arrival."""
+        for link, (sent, got, since_ns) in self._waiting.items() if paused_ns else ():
+            self._waiting[link] = sent, got, since_ns + paused_ns
 
     def beat(self, node: str, body: Mapping[str, Any]) -> None:
         """Take the counts of a node's BEAT."""
         self._blocked[node] = body["blocked"]
-        self._sent.update(_spikes(body["sent"], len(SENT_ROW)))
-        self._received.update(_spikes(body["received"], len(RECEIVED_ROW)))
+        # The client closes a frame on its links as it starts it, a worker at its end.
+        closed = body["frame"] + (body["open_frames"] if node == CLIENT else 0)
+        for link, spikes, _ in _rows(body["sent"], len(SENT_ROW)):
+            self._sent[link] = Progress(spikes, closed)
+        for link, spikes, frames in _rows(body["received"], len(RECEIVED_ROW)):
+            self._received[link] = Progress(spikes, frames)
 
     def stalled(self, now_ns: int) -> Counts | None:
-        """Return the first link on which spikes wait and none has arrived."""
+        """Return the first link on which something waits and nothing has arrived."""
         for link, (_, to) in self._links.items():
-            sent, got = self._sent.get(link, 0), self._received.get(link, 0)
+            sent = self._sent.get(link, Progress(0, 0))
+            got = self._received.get(link, Progress(0, 0))
             old = self._waiting.get(link)
             paused = to != CLIENT and self._blocked.get(to, False)
-            if sent <= got or paused:
+            behind = sent.spikes > got.spikes or sent.frames > got.frames
+            if not behind or paused:
                 self._waiting.pop(link, None)
             elif old is None or old[:2] != (sent, got):
                 self._waiting[link] = (sent, got, now_ns)
             elif now_ns - old[2] > STALL_NS:
-                return Counts(link, sent, got)
+                return Counts(link, sent.spikes, got.spikes)
         return None
 
 
@@ -113,8 +138,6 @@ def unequal(links: Ends, reports: Iterable[Mapping[str, Any]]) -> Counts | None:
     return None
 
 
-def _spikes(data: bytes, columns: int) -> dict[int, int]:
-    """Read link and spikes of rows of little-endian uint64."""
-    count = len(data) // 8
-    values = struct.unpack(f"<{count}Q", data[: 8 * count])
-    return dict(zip(values[::columns], values[1::columns], strict=True))
+def _rows(data: bytes, columns: int) -> Iterator[tuple[int, ...]]:
+    """Read rows of little-endian uint64."""
+    return struct.iter_unpack(f"<{columns}Q", data)

@@ -1,19 +1,47 @@
 """Decide for one member of a cluster, worker or client: join, wire, run, leave.
 
-Events go in, actions come out; no clock, no socket, no randomness. `TRANSITIONS`
-says which message is legal in which state; anything else of the present life is
-ignored, anything of another life is counted and dropped.
+Events go in, actions come out; no clock, no socket, no randomness. `TRANSITIONS` at
+the end says which event does what in which phase, and where it leads. Anything else of
+the present life is ignored; messages of another life or epoch are counted and dropped.
+
+A member obeys one generation. It loses its membership when the controller says so, or
+when its own lease is over; it closes its data sockets then and joins anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from neurocluster.dtypes import CLIENT
+from neurocluster.member.events import (
+    Action,
+    Beat,
+    Bound,
+    Build,
+    CloseData,
+    Connect,
+    Deliver,
+    Event,
+    HelloReceived,
+    Leave,
+    LinkFault,
+    Received,
+    Report,
+    Run,
+    Send,
+    StopAsked,
+    Tick,
+)
+from neurocluster.member.wiring import Wiring
 from neurocluster.wire.control import Control, Kind
 
+__all__ = [
+    "TRANSITIONS", "Action", "Beat", "Bound", "Build", "CloseData", "Connect",
+    "Deliver", "Event", "HelloReceived", "Leave", "LinkFault", "Member", "Phase",
+    "Received", "Report", "Run", "Send", "Step", "StopAsked", "Tick",
+]  # fmt: skip
 BEAT_NS: Final = 100_000_000
 GIVE_UP_NS: Final = 30_000_000_000
 """How long a member without a lease pipe keeps asking a silent controller."""
@@ -37,118 +65,11 @@ class Phase(Enum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A control message of the controller arrived."""
-
-    message: Control
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """The acting half has built its engine and bound its inbox."""
-
-    endpoint: str
-
-
-@dataclass(frozen=True, slots=True)
-class HelloReceived:
-    """A HELLO arrived on a data link."""
-
-    message: Control
-
-
-@dataclass(frozen=True, slots=True)
-class LinkFault:
-    """The data path found a fault."""
-
-    link: str
-    frame: int | None
-    reason: str
-    expected: int
-    got: int
-
-
-@dataclass(frozen=True, slots=True)
-class StopAsked:
-    """A signal, or the end of the lease pipe."""
-
-    reason: str
-    code: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time passed."""
-
-
-Event = Received | Bound | HelloReceived | LinkFault | StopAsked | Tick
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send to the controller."""
-
-    message: Control
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """Send a BEAT with the present counters (and FRAMES, where there are any)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """Build the engine of an epoch, bind an inbox, say `Bound`."""
-
-    epoch: int
-    body: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Connect:
-    """Connect each outgoing link and send its HELLO first."""
-
-    endpoints: tuple[tuple[int, str], ...]
-    hellos: Mapping[int, Control]
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Process packets from now on."""
-
-    roster: tuple[Mapping[str, Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CloseData:
-    """Close all data sockets."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Send the tables of this session and forget them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """Close everything, end with a code."""
-
-    code: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Deliver:
-    """Hand a message to the client's own logic."""
-
-    message: Control
-
-
-Action = Send | Beat | Build | Connect | Run | CloseData | Report | Leave | Deliver
 TO_CLIENT: Final = (
     Kind.FRAMES, Kind.TABLES, Kind.FAILED, Kind.DRAIN, Kind.LOST,
 )  # fmt: skip
+IN_ANY_EPOCH: Final = (Kind.STOP, Kind.END, Kind.REFUSE, *TO_CLIENT)
+"""Messages that count whatever epoch they are of: reports may come when it is over."""
 
 
 class Member:
@@ -171,12 +92,8 @@ class Member:
         self._heard_ns: int | None = None
         self._last_ns: int | None = None
         self._next_ns = 0
-        self._inbound: dict[int, str] = {}
-        self._widths: dict[int, int] = {}
-        self._missing: set[int] = set()
+        self._wiring: Wiring | None = None
         self._cluster = ""
-        self._plan_hash = ""
-        self._connected = False
         self._out: list[Action] = []
 
     def __repr__(self) -> str:
@@ -195,18 +112,15 @@ class Member:
         self._last_ns = now_ns
         if isinstance(event, Received):
             self._received(event.message, now_ns)
-        elif isinstance(event, Bound):
-            self._bound(event)
-        elif isinstance(event, HelloReceived):
-            self._hello(event.message)
-        elif isinstance(event, LinkFault):
-            self._fault(event)
-        elif isinstance(event, StopAsked):
-            self._send(Kind.BYE, reason=event.reason)
-            self._end(event.code, event.reason)
         else:
-            self._tick(now_ns)
+            self._step(type(event), event, now_ns)
         return self._out
+
+    def _step(self, what: Kind | type[Event], subject: Any, now_ns: int) -> bool:
+        step = TRANSITIONS.get((self.phase, what))
+        if step is not None:
+            step.act(self, subject, now_ns)
+        return step is not None
 
     def _send(self, kind: Kind, **body: Any) -> None:
         self._out.append(Send(Control(kind, body, self.generation, self.epoch)))
@@ -216,128 +130,126 @@ class Member:
         self._out.append(Leave(code, text))
 
     def _received(self, message: Control, now_ns: int) -> None:
-        kind = message.kind
-        if self.phase is Phase.JOINING:
-            self._joining(message, now_ns)
-            return
-        if message.generation != self.generation:
-            self.stale += 1
-            return
-        self._heard_ns = now_ns
-        if kind is Kind.STOP:
-            self._send(Kind.BYE, reason="stopped on request")
-            self._end(EXIT_DONE, "stopped on request")
-        elif kind is Kind.REFUSE:
-            self._rejoin(now_ns)
-        elif kind is Kind.END:
-            self.phase = Phase.STANDBY
-            self._out += [CloseData(), Report()]
-        elif kind is Kind.PREPARE and message.epoch > self.epoch:
-            self._prepare(message)
-        elif kind in TO_CLIENT:  # reports of an epoch may come when it is over
-            self._out.append(Deliver(message))
-        elif message.epoch != self.epoch:
-            self.stale += 1
-        elif (step := TRANSITIONS.get((self.phase, kind))) is not None:
-            step(self, message)
-
-    def _joining(self, message: Control, now_ns: int) -> None:
-        kind, body = message.kind, message.body
-        if kind is Kind.REFUSE and body["fatal"]:
-            self._end(EXIT_MISMATCH, body["reason"])
-        elif kind is not Kind.WELCOME:
-            self.stale += 1
-        elif self._is_client and self.generation not in (0, message.generation):
-            self._end(EXIT_LOST, "the controller is gone; another one took its place")
-        else:
-            self.generation, self.epoch = message.generation, 0
+        kind, joining = message.kind, self.phase is Phase.JOINING
+        if not joining:
+            if message.generation != self.generation:
+                self.stale += 1
+                return
             self._heard_ns = now_ns
-            self._lease_ns = body["lease_ms"] * 1_000_000
-            self._cluster = body["cluster"]
-            self.phase = Phase.STANDBY
-            self._send(Kind.READY)
+            if self._is_stale(kind, message.epoch):
+                self.stale += 1
+                return
+        if not self._step(kind, message, now_ns) and joining:
+            self.stale += 1
+
+    def _is_stale(self, kind: Kind, epoch: int) -> bool:
+        """Tell whether a message is of an epoch that is over, or not begun."""
+        if kind is Kind.PREPARE:
+            return epoch <= self.epoch
+        return kind not in IN_ANY_EPOCH and epoch != self.epoch
+
+    def _welcome(self, message: Control, now_ns: int) -> None:
+        if self._is_client and self.generation not in (0, message.generation):
+            self._end(EXIT_LOST, "the controller is gone; another one took its place")
+            return
+        self.generation, self.epoch = message.generation, 0
+        self._heard_ns = now_ns
+        self._lease_ns = message.body["lease_ms"] * 1_000_000
+        self._cluster = message.body["cluster"]
+        self.phase = Phase.STANDBY
+        self._send(Kind.READY)
+
+    def _refused(self, message: Control, _now_ns: int) -> None:
+        """Take the answer to REGISTER; one that is not fatal was meant for a BEAT."""
+        if message.body["fatal"]:
+            self._end(EXIT_MISMATCH, message.body["reason"])
 
     @property
     def _is_client(self) -> bool:
-        return bool(self._register["role"] == "client")
+        return bool(self._register["role"] == CLIENT)
 
-    def _rejoin(self, now_ns: int) -> None:
+    def _rejoin(self, _message: Control | None, now_ns: int) -> None:
         """Begin a new life: this one's partition may have another owner by now."""
         self.phase, self._next_ns = Phase.JOINING, now_ns
         self._out.append(CloseData())
 
-    def _prepare(self, message: Control) -> None:
+    # -- sessions --------------------------------------------------------------
+
+    def _stopped(self, _message: Control, _now_ns: int) -> None:
+        self._leave(StopAsked("stopped on request", EXIT_DONE), 0)
+
+    def _leave(self, event: StopAsked, _now_ns: int) -> None:
+        self._send(Kind.BYE, reason=event.reason)
+        self._end(event.code, event.reason)
+
+    def _stand_by(self, _message: Control, _now_ns: int) -> None:
+        """Hand in the tables of a session that is over."""
+        self.phase = Phase.STANDBY
+        self._out += [CloseData(), Report()]
+
+    def _deliver(self, message: Control, _now_ns: int) -> None:
+        self._out.append(Deliver(message))
+
+    def _hear(self, _message: Control, _now_ns: int) -> None:
+        """Take an ACK: that it came has renewed the lease."""
+
+    # -- epochs ----------------------------------------------------------------
+
+    def _prepare(self, message: Control, _now_ns: int) -> None:
         self.epoch, self.phase = message.epoch, Phase.BUILDING
-        body = message.body
-        self._inbound = {row[0]: row[1] for row in body["inbound"]}
-        rows = (*body["inbound"], *body["outbound"])
-        self._widths = {row[0]: row[5] for row in rows}
-        self._missing = set(self._inbound)
-        self._plan_hash, self._connected = body["plan_hash"], False
-        self._out += [CloseData(), Build(self.epoch, body)]
+        self._wiring = Wiring(self._cluster, self.generation, self.epoch, message.body)
+        self._out += [CloseData(), Build(self.epoch, message.body)]
 
-    def _bound(self, event: Bound) -> None:
-        if self.phase is Phase.BUILDING:
-            self.phase = Phase.BOUND
-            self._send(Kind.BOUND, endpoint=event.endpoint)
+    def _bound(self, event: Bound, _now_ns: int) -> None:
+        self.phase = Phase.BOUND
+        self._send(Kind.BOUND, endpoint=event.endpoint)
 
-    def _connect(self, message: Control) -> None:
+    def _connect(self, message: Control, _now_ns: int) -> None:
+        if self._wiring is None or self._wiring.connected:
+            return
+        self._wiring.connected = True
         pairs = tuple((int(k), str(to)) for k, to in message.body["endpoints"])
-        hellos = {link: self.hello(link) for link, _ in pairs}
-        self._connected = True
+        hellos = {link: self._wiring.hello(link) for link, _ in pairs}
         self._out.append(Connect(pairs, hellos))
-        self._check_linked()
+        self._check_linked(self._wiring)
 
-    def hello(self, link: int) -> Control:
-        """Return the HELLO that opens an outgoing link."""
-        body = {
-            "cluster": self._cluster, "link": link, "width": self._widths[link],
-            "plan_hash": self._plan_hash,
-        }  # fmt: skip
-        return Control(Kind.HELLO, body, self.generation, self.epoch)
-
-    def _hello(self, message: Control) -> None:
-        link = message.body["link"]
-        if self.phase is not Phase.BOUND or link not in self._missing:
+    def _hello(self, event: HelloReceived, _now_ns: int) -> None:
+        if self._wiring is None or not self._wiring.greeted(event.message):
             self.stale += 1
             return
-        if message != self.hello(link):
-            self.stale += 1
-            return
-        self._missing.discard(link)
-        self._check_linked()
+        self._check_linked(self._wiring)
 
-    def _check_linked(self) -> None:
-        if self._connected and not self._missing and self.phase is Phase.BOUND:
+    def _check_linked(self, wiring: Wiring) -> None:
+        if wiring.complete:
             self.phase = Phase.LINKED
             self._send(Kind.LINKED)
 
-    def _go(self, message: Control) -> None:
+    def _go(self, message: Control, _now_ns: int) -> None:
         self.phase = Phase.RUNNING
         self._out.append(Run(message.body["roster"]))
 
-    def _fault(self, event: LinkFault) -> None:
-        if self.phase is not Phase.RUNNING:
-            return
+    def _fault(self, event: LinkFault, _now_ns: int) -> None:
         self.phase = Phase.FAULTY
         self._send(
             Kind.FAULT, link=event.link, frame=event.frame, reason=event.reason,
             expected=event.expected, got=event.got,
         )  # fmt: skip
 
-    def _tick(self, now_ns: int) -> None:
+    # -- time ------------------------------------------------------------------
+
+    def _tick(self, _event: Tick, now_ns: int) -> None:
         silent_ns = now_ns - (self._heard_ns or 0)
         if self.phase is not Phase.JOINING and silent_ns > self._lease_ns:
-            self._rejoin(now_ns)
+            self._rejoin(None, now_ns)
         if self._is_client and self.generation and silent_ns > CLIENT_GIVE_UP_NS:
             self._end(EXIT_LOST, "the controller does not answer any more")
-            return
-        if silent_ns > GIVE_UP_NS and not self._leased:
+        elif silent_ns > GIVE_UP_NS and not self._leased:
             self._end(EXIT_LOST, "no controller answered for 30 s")
-            return
-        if now_ns < self._next_ns:
-            return
-        self._next_ns = now_ns + BEAT_NS
+        elif now_ns >= self._next_ns:
+            self._next_ns = now_ns + BEAT_NS
+            self._ask_or_beat()
+
+    def _ask_or_beat(self) -> None:
         if self.phase is Phase.JOINING:
             # 0: whoever answers may welcome it, under whatever generation.
             self._out.append(Send(Control(Kind.REGISTER, self._register)))
@@ -345,7 +257,44 @@ class Member:
             self._out.append(Beat())
 
 
-TRANSITIONS: Final = {
-    (Phase.BOUND, Kind.CONNECT): Member._connect,
-    (Phase.LINKED, Kind.GO): Member._go,
+class Step(NamedTuple):
+    """What an event does in a phase, and the phases in which that may leave it."""
+
+    act: Callable[..., None]
+    to: tuple[Phase, ...]
+
+
+Trigger = Kind | type[Event]
+M, P, K = Member, Phase, Kind
+_JOINING: Final[Mapping[Trigger, Step]] = {
+    K.WELCOME: Step(M._welcome, (P.STANDBY, P.ENDED)),
+    K.REFUSE: Step(M._refused, (P.JOINING, P.ENDED)),
+    Tick: Step(M._tick, (P.JOINING, P.ENDED)),
+    StopAsked: Step(M._leave, (P.ENDED,)),
 }
+_MEMBER: Final[Mapping[Trigger, Step]] = {
+    K.PREPARE: Step(M._prepare, (P.BUILDING,)),
+    K.END: Step(M._stand_by, (P.STANDBY,)),
+    K.STOP: Step(M._stopped, (P.ENDED,)),
+    K.REFUSE: Step(M._rejoin, (P.JOINING,)),
+    K.ACK: Step(M._hear, ()),
+    **{kind: Step(M._deliver, ()) for kind in TO_CLIENT},
+    Tick: Step(M._tick, (P.JOINING, P.ENDED)),
+    StopAsked: Step(M._leave, (P.ENDED,)),
+}
+"""What a member takes in every phase between WELCOME and its end."""
+_EPOCH: Final[Mapping[tuple[Phase, Trigger], Step]] = {
+    (P.BUILDING, Bound): Step(M._bound, (P.BOUND,)),
+    (P.BOUND, K.CONNECT): Step(M._connect, (P.BOUND, P.LINKED)),
+    (P.BOUND, HelloReceived): Step(M._hello, (P.BOUND, P.LINKED)),
+    (P.LINKED, K.GO): Step(M._go, (P.RUNNING,)),
+    (P.RUNNING, LinkFault): Step(M._fault, (P.FAULTY,)),
+}
+MEMBERS: Final = (P.STANDBY, P.BUILDING, P.BOUND, P.LINKED, P.RUNNING, P.FAULTY)
+TRANSITIONS: Final[Mapping[tuple[Phase, Trigger], Step]] = {
+    **{(P.JOINING, what): step for what, step in _JOINING.items()},
+    **{(phase, what): step for phase in MEMBERS for what, step in _MEMBER.items()},
+    **_EPOCH,
+}
+"""By phase and event; targets are all phases into which the event may lead, none if it
+leaves the phase as it is. A tick may always do nothing."""

@@ -7,6 +7,7 @@ from tests.support.controllers import (
     CLIENT,
     EVERYBODY,
     KILLED,
+    SPARE,
     STRANGER,
     A,
     B,
@@ -132,11 +133,14 @@ def test_a_second_stop_does_not_wait():
     assert [f.code for f in finish(d.actions)] == [130]
 
 
-def test_nobody_joins_a_cluster_that_ends():
+def test_no_client_joins_a_cluster_that_ends_but_who_takes_a_lost_place_does():
     d = at(P.RUN)
     d.event(e.StopAsked())
-    d.say(K.REGISTER, STRANGER)
+    d.say(K.REGISTER, STRANGER, role="client")
     assert d.messages(K.REFUSE)[0].message.body["reason"] == "the cluster is ending"
+    d.event(e.Exited(2, KILLED))
+    d.join(SPARE)
+    assert (d.phase, d.epoch) == (P.WIRE, 2)
 
 
 def test_a_client_that_does_not_drain_fails_at_the_deadline():

@@ -20,12 +20,14 @@ def member(heard_ns=0):
     return Member(b"1", "worker", 1, "h", None, heard_ns)
 
 
-def body(*, sent=(), received=(), blocked=False):
-    pack = [
-        b"".join(struct.pack("<3Q", *row, 0) for row in part)
-        for part in (sent, received)
-    ]
-    return {"sent": pack[0], "received": pack[1], "blocked": blocked}
+def body(*, sent=(), received=(), blocked=False, frame=0, open_frames=0):
+    """Return a BEAT's body; rows are link and spikes, of an inbound link frames too."""
+    sent = b"".join(struct.pack("<3Q", *row, 0) for row in sent)
+    received = b"".join(struct.pack("<3Q", *(*row, 0)[:3]) for row in received)
+    return {
+        "sent": sent, "received": received, "blocked": blocked, "frame": frame,
+        "open_frames": open_frames,
+    }  # fmt: skip
 
 
 def test_silence_is_found_after_its_limit():
@@ -75,6 +77,29 @@ def test_an_arrival_or_a_full_target_is_no_stall():
     assert watch.stalled(3 * STALL_NS) is None
     watch.beat("a.0", body(received=[(0, 1)]))
     assert watch.stalled(4 * STALL_NS) is None
+
+
+def test_frames_that_are_closed_without_a_spike_count_too():
+    """Their close is all that a link carries of them; it may be lost, too."""
+    watch = LinkWatch(LINKS)
+    watch.beat("client", body(sent=[(0, 9)], frame=1, open_frames=2))
+    watch.beat("a.0", body(received=[(0, 9, 3)], sent=[(1, 4)], frame=1))
+    watch.beat("client", body(received=[(1, 4, 1)], frame=1, open_frames=2))
+    assert watch.stalled(0) is None
+    assert watch.stalled(2 * STALL_NS) is None  # a.0 has frames open, nothing waits
+    watch.beat("a.0", body(received=[(0, 9, 3)], sent=[(1, 4)], frame=2))
+    assert watch.stalled(2 * STALL_NS) is None
+    assert watch.stalled(3 * STALL_NS + 1) == Counts(1, 4, 4)
+
+
+def test_a_pause_of_the_controller_stalls_no_link():
+    watch = LinkWatch(LINKS)
+    watch.beat("client", body(sent=[(0, 9)]))
+    watch.stalled(0)
+    watch.pause(9 * STALL_NS)
+    assert watch.stalled(10 * STALL_NS) is None
+    watch.pause(0)
+    assert watch.stalled(10 * STALL_NS + 1) == Counts(0, 9, 0)
 
 
 def tables(sent, got, epochs=(1, 1)):

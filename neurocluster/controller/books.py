@@ -1,0 +1,75 @@
+"""Hold the controller's books, which its rooms share.
+
+The rooms stand on each other: `ends` on the books, `recovery` on the ends, `members`
+on recovery, `state` on top. A room calls those below it, never one above.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from neurocluster.controller.door import Door
+from neurocluster.controller.epochs import Epochs
+from neurocluster.controller.events import StopAsked
+from neurocluster.controller.post import Post
+from neurocluster.controller.roster import Roster
+from neurocluster.controller.session import Session
+from neurocluster.controller.watch import LinkWatch, Silence
+from neurocluster.controller.wiring import Preparer, Wiring
+
+
+class Phase(Enum):
+    """Where the controller stands."""
+
+    GATHER = "gather"
+    WIRE = "wire"
+    RUN = "run"
+    CLOSING = "closing"
+    ENDED = "ended"
+
+
+class Books:
+    """Keep who is there, what runs, how the session stands, what is to be said.
+
+    Attributes:
+        phase: Where the controller stands.
+    """
+
+    def __init__(
+        self, plan: Preparer, *, generation: int, cluster: str, version: str,
+        cores: int, deadline_ns: int, recovery_ns: int, once: bool,
+    ) -> None:  # fmt: skip
+        """Start in GATHER.
+
+        Args:
+            plan: What runs where.
+            generation: 64 random bits.
+            cluster: Random name, checked by every HELLO.
+            version: Of this package; others are refused.
+            cores: Of this machine.
+            deadline_ns: For the whole bring-up, from the client's REGISTER.
+            recovery_ns: How long a session waits for somebody to take the place of
+                a lost member.
+            once: End with the first client's session.
+        """
+        self.phase = Phase.GATHER
+        self._plan, self._cluster, self._once = plan, cluster, once
+        self._deadline_ns, self._recovery_ns = deadline_ns, recovery_ns
+        self._roster = Roster(plan.partitions)
+        self._post = Post(self._roster, generation)
+        self._door = Door(self._roster, version, len(plan.partitions))
+        self._wiring = Wiring(plan, self._roster, self._post)
+        self._silence = Silence(len(plan.partitions), cores)
+        self._watch = LinkWatch(plan.links)
+        self._epochs, self._session = Epochs(), Session()
+        self._stop: StopAsked | None = None
+
+    def __repr__(self) -> str:
+        """Show phase, epoch and members."""
+        names = [member.name for member in self._roster]
+        return f"<Controller {self.phase.value} epoch={self.epoch} {names}>"
+
+    @property
+    def epoch(self) -> int:
+        """Return the number of the present epoch; 0 before the first."""
+        return self._epochs.number

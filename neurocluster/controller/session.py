@@ -1,0 +1,50 @@
+"""Keep how the present client's session stands."""
+
+from __future__ import annotations
+
+from typing import Final
+
+REPORT_NS: Final = 500_000_000
+"""How long to wait for the reports of the others once a session failed."""
+STOP_NS: Final = 2_000_000_000
+"""How long to wait for them at the end of one that did not."""
+DRAIN_NS: Final = 5_000_000_000
+"""How long a client may take for its frames in flight when somebody stops the cluster.
+"""
+
+
+class Session:
+    """Hold a session's deadlines and its failure.
+
+    Attributes:
+        failure: Why it failed, in words; empty if it did not.
+        finished: Position of the frame that the client finished last, or -1.
+        limit_ns: When what is waited for now comes too late; None without a limit.
+        drain_ns: When the client must have drained; None while nobody asked for it.
+        ran: An epoch ran, so frames may be in flight.
+        comparable: It ended in an epoch that ran, so both ends of a link count alike.
+    """
+
+    def __init__(self) -> None:
+        """Begin without a client, and without a limit."""
+        self.forget()
+
+    def forget(self) -> None:
+        """Be as before the first client."""
+        self.failure, self.finished = "", -1
+        self.limit_ns: int | None = None
+        self.drain_ns: int | None = None
+        self.ran = self.comparable = False
+
+    def close(self, now_ns: int, *, comparable: bool) -> None:
+        """Begin to gather reports; for a shorter time if the session failed."""
+        self.limit_ns = now_ns + (REPORT_NS if self.failure else STOP_NS)
+        self.drain_ns, self.comparable = None, comparable
+
+    def late(self, now_ns: int) -> bool:
+        """Tell whether what is waited for comes too late."""
+        return self.limit_ns is not None and now_ns >= self.limit_ns
+
+    def undrained(self, now_ns: int) -> bool:
+        """Tell whether the client had its time to drain."""
+        return self.drain_ns is not None and now_ns >= self.drain_ns

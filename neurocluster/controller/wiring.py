@@ -1,0 +1,80 @@
+"""Bring one epoch up: who prepares, who is bound, who is linked, what is overdue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from neurocluster.controller import reasons
+from neurocluster.controller.post import Post
+from neurocluster.controller.roster import Roster
+from neurocluster.wire.control import Kind
+
+WIRE_NS: Final = 2_000_000_000
+"""How long wiring may take once nobody builds its part any more."""
+
+
+class Preparer(Protocol):
+    """Give what depends on the plan."""
+
+    @property
+    def partitions(self) -> tuple[str, ...]:
+        """Return the names of all partitions."""
+
+    @property
+    def links(self) -> Mapping[int, tuple[str, str]]:
+        """Return source and destination of each link."""
+
+    def prepare(self, node: str) -> dict[str, Any]:
+        """Return the body of PREPARE for a node."""
+
+
+class Wiring:
+    """Take everybody in the roster through PREPARE, CONNECT and GO."""
+
+    def __init__(self, plan: Preparer, roster: Roster, post: Post) -> None:
+        """Take what runs where, who is there, and where messages go."""
+        self._plan, self._roster, self._post = plan, roster, post
+        self._since_ns = 0
+
+    def begin(self, now_ns: int) -> None:
+        """Give everybody its part of the next epoch."""
+        self._since_ns = now_ns
+        self._roster.assign()
+        for member in self._roster.nodes:
+            self._post.send(member, Kind.PREPARE, **self._plan.prepare(member.node))
+
+    def connect(self) -> None:
+        """Tell everybody where its links lead, once all are bound."""
+        endpoints = self._roster.endpoints()
+        if endpoints is None:
+            return
+        for member in self._roster.nodes:
+            pairs = [
+                [link, endpoints[to]]
+                for link, (source, to) in self._plan.links.items()
+                if source == member.node
+            ]
+            self._post.send(member, Kind.CONNECT, endpoints=pairs)
+
+    def go(self, now_ns: int) -> None:
+        """Let everybody process."""
+        lines = self._roster.lines()
+        for member in self._roster.nodes:
+            member.heard_ns = now_ns
+            self._post.send(member, Kind.GO, roster=lines)
+        epoch, workers = self._post.epoch, len(lines) - 1
+        self._post.log(f"epoch {epoch} runs with {workers} workers")
+
+    def overdue(self, now_ns: int) -> str:
+        """Return why wiring gets nowhere, though nobody builds; empty if it may."""
+        if self._roster.building:
+            self._since_ns = now_ns
+        late = now_ns - self._since_ns > WIRE_NS
+        return self.unlinked(WIRE_NS) if late else ""
+
+    def unlinked(self, limit_ns: int) -> str:
+        """Return words for the links that were not made in time."""
+        late = [m.node for m in self._roster.nodes if not m.linked]
+        links = [ends for ends in self._plan.links.values() if ends[1] in late]
+        return reasons.links_not_made(limit_ns, links)

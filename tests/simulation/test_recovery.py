@@ -1,0 +1,66 @@
+"""Recovery explored: thousands of seeded runs in which things go wrong.
+
+A seed that breaks an invariant is shrunk and printed as a script; put that into
+``transcripts`` with a line that says what it was, so that it stays found.
+"""
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.explorer.draw import draw
+from tests.support.explorer.scenario import KINDS, parse
+from tests.support.explorer.shrink import explain, problem, shrink
+from tests.support.explorer.world import World
+
+SEEDS = int(os.environ.get("NEUROCLUSTER_SEEDS", "20000"))
+BLOCK = 250
+TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.txt"))
+
+
+def broken(first):
+    """Return the first seed of a block that breaks something, and what."""
+    for seed in range(first, first + BLOCK):
+        if found := problem(draw(seed)):
+            return seed, found
+    return None
+
+
+def test_no_seed_breaks_an_invariant():
+    with ProcessPoolExecutor() as pool:
+        for found in pool.map(broken, range(0, SEEDS, BLOCK)):
+            if found is not None:
+                seed, what = found
+                pytest.fail(f"seed {seed}: {what}\n\n{explain(shrink(draw(seed)))}")
+
+
+@pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
+def test_what_was_found_once_stays_found(path):
+    scenario = parse(path.read_text())
+    assert parse(str(scenario)) == scenario
+    assert not problem(scenario), explain(scenario)
+
+
+@pytest.mark.parametrize("seed", range(0, 2000, 10))
+def test_no_decision_depends_on_where_clocks_start(seed):
+    """I6: the same run with clocks that agree and with clocks that do not."""
+    same, apart = (
+        World(replace(draw(seed), clocks=clocks)).run() for clocks in ("same", "offset")
+    )
+    assert same.lines == apart.lines
+
+
+def test_the_same_seed_replays_the_same_run():
+    for seed in range(20):
+        first, second = World(draw(seed)), World(draw(seed))
+        assert first.run().lines == second.run().lines
+
+
+def test_every_kind_of_fault_is_drawn_and_happens():
+    seen = set()
+    for seed in range(400):
+        seen |= {fault.kind for _, fault in World(draw(seed)).run().applied}
+    assert seen == set(KINDS)
