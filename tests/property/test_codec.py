@@ -62,8 +62,8 @@ SHAPED = {
             "partition": texts, "host": texts, "pid": numbers, "endpoint": texts,
         }), max_size=2,
     ).map(tuple),
-    "received": st.integers(0, 3).map(lambda n: bytes(16 * n)),
-    "sent": st.integers(0, 3).map(lambda n: bytes(16 * n)),
+    "received": st.integers(0, 3).map(lambda n: bytes(24 * n)),
+    "sent": st.integers(0, 3).map(lambda n: bytes(24 * n)),
     "rows": st.integers(0, 3).map(lambda n: bytes(40 * n)),
 }  # fmt: skip
 
