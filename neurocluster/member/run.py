@@ -285,12 +285,17 @@ class MemberRunner:
     def _connect(
         self, endpoints: tuple[tuple[int, str], ...], hellos: Mapping[int, Control]
     ) -> None:
-        if self._data is not None:
+        if self._data is None:
+            return
+        try:
             self._data.connect(
                 endpoints, hellos, schedule=self._loop.call_soon,
                 always_receive=self._duties.always_receive,
             )  # fmt: skip
-            self._woken()
+        except NeuroclusterError as error:
+            self._cannot(str(error))
+            return
+        self._woken()
 
     def _run(self, roster: tuple[Mapping[str, Any], ...]) -> None:
         self._go_cpu_ns = self._go_cpu_ns or time.process_time_ns()

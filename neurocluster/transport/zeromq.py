@@ -91,6 +91,21 @@ def _events_of(socket: zmq.Socket[bytes]) -> Callable[[], int]:
     return lambda: int(raw(option))
 
 
+def open_socket(
+    context: zmq.Context[zmq.Socket[bytes]], kind: int
+) -> zmq.Socket[bytes]:
+    """Open a socket.
+
+    Raises:
+        LocalLinkError: The system has no descriptors left.
+    """
+    try:
+        return context.socket(kind)
+    except zmq.ZMQError as error:
+        message = f"cannot open a socket: {error.strerror}"
+        raise LocalLinkError(message) from error
+
+
 def prepare(socket: zmq.Socket[bytes], hwm: int, limit: int) -> None:
     """Set what all sockets share; nothing is kept for a peer once they close."""
     socket.set(zmq.LINGER, 0)
@@ -117,7 +132,7 @@ class ZmqInbox:
         Raises:
             LocalLinkError: The endpoint cannot be bound.
         """
-        self._socket = context.socket(zmq.PULL)
+        self._socket = open_socket(context, zmq.PULL)
         prepare(self._socket, hwm, limit)
         if where.startswith("tcp://"):
             self._socket.set(zmq.RCVBUF, TCP_BUFFER_BYTES)
@@ -160,7 +175,7 @@ class ZmqOutlet:
         wake: Callable[[], None],
     ) -> None:
         """Connect; ``wake`` is called when there may be room again."""
-        self._socket = context.socket(zmq.PUSH)
+        self._socket = open_socket(context, zmq.PUSH)
         prepare(self._socket, hwm, -1)
         if endpoint.startswith("tcp://"):
             self._socket.set(zmq.SNDBUF, TCP_BUFFER_BYTES)

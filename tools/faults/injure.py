@@ -19,6 +19,8 @@ from typing import Final
 
 PIDFD_GETFD: Final = 438
 """System call number, the same on all architectures."""
+FEW: Final = 4
+"""Descriptors that a starved process may have."""
 CGROUP: Final = Path("/sys/fs/cgroup")
 
 
@@ -107,15 +109,14 @@ def _shut_down(pid: int, descriptor: int) -> None:
 
 
 def starve_of_descriptors(pid: int) -> None:
-    """Let a process open nothing more."""
-    count = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    """Let a process open nothing more, even when it has closed what it has."""
     _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (count, hard))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (FEW, hard))
 
 
 @contextlib.contextmanager
 def memory_limit(pid: int, more_bytes: int) -> Iterator[None]:
-    """Put a process into a memory cgroup with so much more than it has now.
+    """Put a process into a memory cgroup with so many bytes more than it has now.
 
     Raises:
         PermissionError: This user may not make cgroups here.
@@ -131,10 +132,8 @@ def memory_limit(pid: int, more_bytes: int) -> Iterator[None]:
         message = f"cannot make {group}: {error.strerror}"
         raise PermissionError(message) from error
     try:
-        resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+        # What it has stays with the old group: only growth counts.
         (group / names[1]).write_text(str(pid))
-        # Memory of before the move stays with the old group: only growth counts.
-        del resident
         (group / names[0]).write_text(str(more_bytes))
         yield
     finally:

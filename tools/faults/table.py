@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,7 +13,13 @@ from typing import Any, Final
 import numpy as np
 
 from neurocluster import LocalCluster, load_dataset
+from neurocluster.config import RunConfig
 from neurocluster.dtypes import U8
+from neurocluster.launch.warm import warm_engines, warm_layers
+from neurocluster.model.convert import convert
+from neurocluster.model.load import load_network
+from neurocluster.model.partition import make_plan
+from neurocluster.model.split import parse_splits
 from tools.faults.byhand_cases import CASES, words
 from tools.faults.byhand_cases import undisturbed as undisturbed_by_hand
 from tools.faults.cases import Case, cases
@@ -43,6 +50,17 @@ class Verdict:
     line: str
     problems: list[str]
     said: str
+
+
+def warm(split: str, settings: dict[str, Any]) -> None:
+    """Compile what a cluster needs, lest its workers do so during a case."""
+    config = RunConfig().replace(split=split, **settings)
+    graph = load_network(config.network)
+    plan = make_plan(graph, parse_splits(config.split))
+    warm_engines()
+    layers = warm_layers(convert(graph), plan, config.quantizer, config.fire)
+    for name in layers:
+        print(f"kernels of {name} are ready", file=sys.stderr)
 
 
 async def undisturbed(images: U8, split: str, settings: dict[str, Any]) -> Watched:
@@ -124,6 +142,7 @@ async def run_table(*, short: bool, seed: int, only: str) -> list[str]:
             settings = CUT if case.split else {}
             frames = images[: CUT_FRAMES if case.split else CHAIN_FRAMES]
             if case.split not in goods:
+                warm(case.split, settings)
                 goods[case.split] = await undisturbed(frames, case.split, settings)
             if case.long:
                 frames = np.tile(frames, (LONG, 1, 1, 1))
