@@ -61,7 +61,8 @@ def finish(outcome: Outcome, console: Console, *, json: bool, again: str) -> int
 
 def nothing_left(work: Work, console: Console) -> int:
     """Say that a run that is to go on has all its results."""
-    console.print(f"Nothing to do: all frames of {work.folder.path} have results.")
+    text = f"Nothing to do: all frames of {work.folder.path} have results."
+    console.print(text, soft_wrap=True)
     return EXIT_DONE
 
 

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def load(folder: RunFolder) -> Part | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             told = json.loads(str(file["told"]))
             errors = {int(frame): text for frame, text in told["errors"].items()}
             table = FrameTable(
@@ -102,7 +103,7 @@ def load(folder: RunFolder) -> Part | None:
                 told["network"], table, file["totals"], told["links"], told["workers"],
                 told["recoveries"], told["seconds"],
             )  # fmt: skip
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         message = f"resume: {path} is damaged: {error}; start the run anew"
         raise ConfigError(message) from error
 

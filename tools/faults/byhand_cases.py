@@ -224,7 +224,8 @@ def full_disk(_good: list[Any]) -> Told:
 
 
 CASES: Final[dict[Callable[[list[Any]], Told], bool]] = {
-    client_stopped: True, controller_killed: True, client_killed: True, parent_killed: True, zombie: True,
+    client_stopped: True, controller_killed: True, client_killed: True,
+    parent_killed: True, zombie: True,
     duplicate: False, two_clients: False, full_disk: True,
 }  # fmt: skip
 """All cases, and whether each is part of the short form."""
