@@ -40,12 +40,17 @@ def test_separate_terminals(tmp_path):
     controller, worker, stream = lines
     processes = [start(*controller, cwd=tmp_path)]
     wait_for((tmp_path / "c.json").exists)
-    processes += [start(*worker, cwd=tmp_path) for _ in range(4)]
+    processes.append(start(*worker, cwd=tmp_path))
     stream[stream.index("1000")] = "20"
-    processes.append(start(*stream, cwd=tmp_path))
+    client = start(*stream, cwd=tmp_path)
+    _, errors = client.communicate(timeout=60)
+    assert client.returncode == 0, errors
+    processes[0].terminate()
+    codes = []
     for process in processes:
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors
+        _, errors = process.communicate(timeout=10)
+        codes.append(process.returncode)
+    assert codes == [130, 0], errors
 
 
 def test_the_python_example(tmp_path):
