@@ -15,6 +15,7 @@ from neurocluster.cli.streaming import Outcome, interruptible, stream_frames, to
 from neurocluster.cli.terminal import terminal
 from neurocluster.cluster import LocalCluster
 from neurocluster.config import RunConfig
+from neurocluster.controller.connection import FILE
 from neurocluster.data.idx import Dataset
 from neurocluster.launch.spawn import Template
 from neurocluster.model.convert import convert
@@ -47,7 +48,10 @@ def run_command(
     folder = make_folder(config.out, config.name)
     warm_with_progress(config, fixed, plan, console)
     folder.write_text("config.toml", config.to_toml())
-    cluster = LocalCluster(config, logs=folder.logs, template=template, keeps=True)
+    cluster = LocalCluster(
+        config, logs=folder.logs, template=template, keeps=True,
+        connection=folder.path / FILE,
+    )  # fmt: skip
     outcome = uvloop.run(_run(cluster, folder, data, frames, console))
     return finish(outcome, folder, data, console, json=json, comparing=config.compare)
 
