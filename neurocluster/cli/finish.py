@@ -15,6 +15,7 @@ from neurocluster.cli.terminal import paper
 from neurocluster.client.results import FrameTable, table_of
 from neurocluster.client.session import Session
 from neurocluster.data.idx import Dataset
+from neurocluster.errors import ClusterStopped
 from neurocluster.results.compare import NOT_COMPARED, compare
 from neurocluster.results.folder import RunFolder
 from neurocluster.results.report import print_report
@@ -87,7 +88,8 @@ def _end(outcome: Outcome) -> int:
     error = outcome.error
     if error is not None:
         print_error(error)
-        return EXIT_INTERRUPTED if outcome.interrupted else EXIT_FAILED
+        ended_early = outcome.interrupted or isinstance(error, ClusterStopped)
+        return EXIT_INTERRUPTED if ended_early else EXIT_FAILED
     if outcome.interrupted:
         print("interrupted; what finished is saved", file=sys.stderr)
         return EXIT_INTERRUPTED
