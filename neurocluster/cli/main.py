@@ -116,6 +116,12 @@ def controller(
     bind: Annotated[
         str | None, typer.Option(help="Control endpoint, local.")
     ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Stop the controller that the file names; take its place."
+        ),
+    ] = False,
     log: Level = "info",
 ) -> None:  # fmt: skip
     """Start a controller; it serves clients, one at a time, until it is stopped.
@@ -129,7 +135,7 @@ def controller(
 
         log_level(log)
         return controller_command(
-            configured(config, given), connection, bind, once=once
+            configured(config, given), connection, bind, once=once, replace=replace
         )
 
     guarded(action)

@@ -246,3 +246,56 @@ async def test_a_cluster_that_was_stopped_while_idle_says_so(tmp_path):
             async for _ in cluster.stream(images):
                 pass
     assert not connection.exists()
+
+
+# -- two controllers ---------------------------------------------------------------
+
+
+def test_a_second_controller_refuses(cluster):
+    controller = cluster.controller()
+    told = cluster.told()
+    done = neurocluster("controller", "--connection", cluster.connection)
+    assert done.returncode == 2
+    assert f"(pid {controller.pid} on {HOSTNAME}) answers at" in done.stderr
+    for words in (told["endpoint"], "neurocluster stop", "--replace"):
+        assert words in done.stderr
+    assert cluster.told() == told
+    assert cluster.status()["answered"]
+
+
+def test_replace_stops_the_old_one_first(cluster):
+    old = cluster.controller()
+    workers = cluster.workers()
+    new = cluster.controller("--replace")
+    assert [code(p) for p in (old, *workers)] == [0] * 5
+    assert cluster.status()["controller"]["pid"] == new.pid
+
+
+def test_a_stale_file_is_replaced(cluster):
+    old = cluster.controller()
+    old.kill()
+    old.wait()
+    assert cluster.told()["pid"] == old.pid
+    new = cluster.controller()
+    assert cluster.status()["controller"]["pid"] == new.pid
+
+
+def test_one_that_hung_does_not_remove_its_successors_file(cluster):
+    old = cluster.controller()
+    kill(old.pid, signal.SIGSTOP)
+    new = cluster.controller()
+    kill(old.pid, signal.SIGCONT)
+    old.send_signal(signal.SIGTERM)
+    assert code(old) == 130
+    assert cluster.status()["controller"]["pid"] == new.pid
+    new.send_signal(signal.SIGTERM)
+    assert code(new) == 130
+    assert not cluster.connection.exists()
+
+
+def test_a_file_that_is_something_else_stays(cluster):
+    cluster.connection.write_text("my notes")
+    done = neurocluster("controller", "--connection", cluster.connection)
+    assert done.returncode == 2
+    assert "it is no connection file" in done.stderr
+    assert cluster.connection.read_text() == "my notes"
