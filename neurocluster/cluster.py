@@ -14,8 +14,9 @@ from typing import Any, Final, Self
 from neurocluster.client.results import Result
 from neurocluster.client.session import Session
 from neurocluster.config import RunConfig
+from neurocluster.controller.connection import FILE, read_connection
 from neurocluster.controller.reasons import exit_cause
-from neurocluster.errors import ClusterError, StartTimeout, WorkerLost
+from neurocluster.errors import ClusterError, ConfigError, StartTimeout, WorkerLost
 from neurocluster.launch.base import Exit
 from neurocluster.launch.local import LocalLauncher
 from neurocluster.launch.logs import quote_log
@@ -50,6 +51,7 @@ class LocalCluster:
         logs: Path | None = None,
         template: Template | None = None,
         keeps: bool = False,
+        connection: Path | None = None,
         **settings: Any,
     ) -> None:
         """Describe a cluster; nothing starts before ``async with`` or `open`.
@@ -59,6 +61,8 @@ class LocalCluster:
             logs: Folder for the processes' standard error; default temporary.
             template: A fork template started before; default one starts in `open`.
             keeps: Keep the report of every frame; see `client.session.Session`.
+            connection: File that says where the controller is, while the cluster is
+                open, for `neurocluster status` and `stop`; default temporary.
             **settings: Fields of `config.RunConfig` that replace the config's.
 
         Raises:
@@ -69,6 +73,7 @@ class LocalCluster:
         self.graph: Graph = load_network(self.config.network)
         self.plan = make_plan(self.graph, parse_splits(self.config.split))
         self._template, self._logs, self._keeps = template, logs, keeps
+        self._connection = connection
         self.logs: Path | None = None
         self._folder = Path()
         self._launcher: LocalLauncher | None = None
@@ -105,10 +110,11 @@ class LocalCluster:
         self._folder = template.folder
         self.logs = self._logs or self._folder / "logs"
         launcher = self._launcher = LocalLauncher(template, self.logs)
-        connection = self._folder / "connection.json"
-        endpoint = f"ipc://{self._folder}/control"
+        connection = (self._connection or self._folder / FILE).absolute()
+        endpoint = self._endpoint
         arguments = self.config.cluster_options() | {
             "connection": str(connection),
+            "folder": str(self._folder),
             "bind": endpoint,
             "deadline_s": str(self.config.deadline_s),
             "recovery_s": str(self.config.recovery_s),
@@ -128,6 +134,10 @@ class LocalCluster:
         launcher.on_death = self._launcher_died
         await self.session.open()
 
+    @property
+    def _endpoint(self) -> str:
+        return f"ipc://{self._folder}/control"
+
     async def _wait_for(self, launcher: LocalLauncher, connection: Path) -> None:
         deadline = time.monotonic() + CONNECT_S
         while True:
@@ -137,7 +147,7 @@ class LocalCluster:
                     error = WorkerLost(_lost_early(done))
                     quote_log(error, launcher.log(done.slot))
                     raise error
-            if connection.exists():  # noqa: ASYNC240 - a stat, no wait
+            if _endpoint_in(connection) == self._endpoint:
                 return
             if time.monotonic() > deadline:
                 message = f"the controller did not start within {CONNECT_S:.0f} s"
@@ -223,7 +233,21 @@ class LocalCluster:
         launcher, self._launcher = self._launcher, None
         if launcher is not None:
             await launcher.stop()
+            self._remove_connection()
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _remove_connection(self) -> None:
+        """Remove the connection file of a controller that was killed."""
+        path = self._connection
+        if path is not None and _endpoint_in(path) == self._endpoint:
+            path.unlink(missing_ok=True)
+
+
+def _endpoint_in(connection: Path) -> str:
+    """Return the endpoint in a connection file; empty if there is none yet."""
+    with contextlib.suppress(ConfigError):
+        return read_connection(connection).endpoint
+    return ""
 
 
 def _lost_early(done: Exit) -> str:

@@ -18,6 +18,7 @@ NeuroclusterError
 |   `-- LinkClosed
 |-- ClusterError                       a cluster cannot go on
 |   |-- ClusterBusy                    another client holds the cluster
+|   |-- ClusterStopped                 somebody asked the cluster to stop
 |   |-- ControllerLost
 |   |-- WorkerLost
 |   |-- StartTimeout
@@ -138,6 +139,10 @@ class ClusterError(NeuroclusterError):
 
 class ClusterBusy(ClusterError):
     """Report that another client holds the cluster."""
+
+
+class ClusterStopped(ClusterError):
+    """Report that somebody asked the cluster to stop before all frames were done."""
 
 
 class ControllerLost(ClusterError):

@@ -7,6 +7,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from neurocluster.cli.claim import claim_connection
 from neurocluster.config import RunConfig
 from neurocluster.controller.run import ControllerOptions, run_controller
 from neurocluster.errors import ConfigError
@@ -17,18 +18,20 @@ LOCAL = ("tcp://127.", "tcp://localhost", "tcp://[::1]", "ipc://")
 
 
 def controller_command(
-    config: RunConfig, connection: Path, bind: str | None, *, once: bool
+    config: RunConfig, connection: Path, bind: str | None, *, once: bool, replace: bool
 ) -> int:
     """Run a controller; return its exit code.
 
     Raises:
-        ConfigError: The endpoint is not of this machine.
+        ConfigError: The endpoint is not of this machine, or the connection file is of
+            a controller that answers.
     """
     if bind is not None and not bind.startswith(LOCAL):
         message = (
             f"bind: {bind} is not local; this version binds ipc:// and loopback only"
         )
         raise ConfigError(message)
+    claim_connection(connection, replace=replace)
     with tempfile.TemporaryDirectory(prefix="nc-") as folder:
         endpoint = bind or f"ipc://{folder}/{secrets.token_hex(4)}"
         plan = build_plan(config.cluster_options(), folder)

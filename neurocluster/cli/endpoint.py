@@ -1,34 +1,69 @@
-"""Find the controller that an option names."""
+"""Find the controller that an option or argument names."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Final
 
+from neurocluster.controller.connection import FILE, Connection, read_connection
 from neurocluster.errors import ConfigError
+
+RUNS: Final = Path("runs")
+"""Where runs without ``--out`` have their folders."""
+
+
+def find_connection(connect: str | None) -> Connection:
+    """Return what a connection file, an endpoint or a run folder says.
+
+    Args:
+        connect: One of them; None looks for ./connection.json and then for the
+            newest run that has one.
+
+    Raises:
+        ConfigError: There is none, or it cannot be read.
+    """
+    if connect is not None and "://" in connect:
+        return Connection(connect)
+    return read_connection(_file_of(connect) if connect is not None else _default())
+
+
+def _file_of(connect: str) -> Path:
+    path = Path(connect)
+    if not path.is_dir():
+        return path
+    if not (path / FILE).exists():
+        message = f"connect: no cluster runs in {path}: it has no {FILE}"
+        raise ConfigError(message)
+    return path / FILE
+
+
+def _default() -> Path:
+    if Path(FILE).exists():
+        return Path(FILE)
+    dated = []
+    for path in RUNS.glob(f"*/{FILE}"):
+        try:
+            dated.append((path.stat().st_mtime_ns, path))
+        except OSError:
+            continue  # it ended just now
+    if dated:
+        return max(dated)[1]
+    message = (
+        f"connect: there is no ./{FILE}, and no run in {RUNS}/ is going on; "
+        "name a connection file, an endpoint or a run's folder"
+    )
+    raise ConfigError(message)
 
 
 def endpoint_of(connect: str) -> str:
-    """Return the endpoint in a connection file, or the endpoint itself.
+    """Return the endpoint that `find_connection` finds.
 
     Raises:
         ConfigError: The file is missing or is none.
     """
-    if "://" in connect:
-        return connect
-    try:
-        text = json.loads(Path(connect).read_text(encoding="utf-8"))
-        if text["version"] == 1 and isinstance(text["endpoint"], str):
-            return str(text["endpoint"])
-        problem = "it is of another version"
-    except OSError as error:
-        problem = f"{error.strerror}; is the controller running?"
-    except (ValueError, KeyError, TypeError):
-        problem = "it is no connection file"
-    message = f"connect: {connect}: {problem}"
-    raise ConfigError(message)
+    return find_connection(connect).endpoint
 
 
 def find_again(connect: str) -> Callable[[], str] | None:

@@ -24,7 +24,7 @@ EXIT_INPUT: Final = 3
 EXIT_INTERRUPTED: Final = 130
 CODES: Final = (
     "Exit codes: 0 done, 1 the run failed, 2 usage or config, 3 bad network or data, "
-    "130 interrupted with results saved."
+    "130 interrupted or stopped with results saved."
 )
 
 

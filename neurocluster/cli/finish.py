@@ -20,7 +20,7 @@ from neurocluster.cli.streaming import Outcome
 from neurocluster.cli.terminal import paper
 from neurocluster.client.results import FrameTable, table_of
 from neurocluster.client.session import Session
-from neurocluster.errors import ConfigError
+from neurocluster.errors import ClusterStopped, ConfigError
 from neurocluster.results.compare import NOT_COMPARED, compare
 from neurocluster.results.folder import RunFolder
 from neurocluster.results.part import NAME, Part, identity, join, save
@@ -155,4 +155,5 @@ def _end(outcome: Outcome, again: str) -> int:
     left = len(outcome.work.frames) - sum(len(c.frames) for c in outcome.chunks)
     if left and session is not None and session.network:
         print(f"{left:,} frames have no result; go on with: {again}", file=sys.stderr)
-    return EXIT_INTERRUPTED if outcome.interrupted else EXIT_FAILED
+    early = outcome.interrupted or isinstance(error, ClusterStopped)
+    return EXIT_INTERRUPTED if early else EXIT_FAILED

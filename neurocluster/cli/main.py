@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from neurocluster.cli.exits import CODES, guarded
 from neurocluster.cli.options import (
+    Cluster,
     Compare,
     Config,
     Connect,
@@ -35,6 +37,7 @@ from neurocluster.cli.options import (
     Window,
     configured,
     log_level,
+    with_default,
 )
 from neurocluster.version import VERSION
 
@@ -114,6 +117,12 @@ def controller(
     bind: Annotated[
         str | None, typer.Option(help="Control endpoint, local.")
     ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Stop the controller that the file names; take its place."
+        ),
+    ] = False,
     log: Level = "info",
 ) -> None:  # fmt: skip
     """Start a controller; it serves clients, one at a time, until it is stopped.
@@ -127,7 +136,7 @@ def controller(
 
         log_level(log)
         return controller_command(
-            configured(config, given), connection, bind, once=once
+            configured(config, given), connection, bind, once=once, replace=replace
         )
 
     guarded(action)
@@ -193,6 +202,58 @@ def stream(
         log_level(log)
         settings = configured(None, given, resume)
         return stream_command(settings, connect, resume, json=json, quiet=quiet)
+
+    guarded(action)
+
+
+@app.command()
+def status(
+    connect: Cluster = None,
+    json: Json = False,
+    watch: Annotated[
+        float | None,
+        typer.Option(
+            "--watch", metavar="[SECONDS]", min=0.1,
+            help="Look again each so many seconds (default 1) until Ctrl-C.",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
+    """Say what a cluster does, or why nothing happens; then who waits for whom.
+
+    CONNECT is a connection file, an endpoint or the folder of a run; default
+    ./connection.json, else the newest run in runs/. The exit code is 1 if no
+    controller answers.
+
+    Example: neurocluster status c.json --watch 2
+    """
+
+    def action() -> int:
+        from neurocluster.cli.status import status_command
+
+        return status_command(connect, json=json, watch=watch)
+
+    guarded(action)
+
+
+@app.command()
+def stop(
+    connect: Cluster = None,
+    now: Annotated[
+        bool, typer.Option("--now", help="Do not wait for the frames in flight.")
+    ] = False,
+) -> None:
+    """End a cluster: frames in flight finish, the client saves them, all processes end.
+
+    A second 'stop' meanwhile is one with --now. The exit code is 1 if no controller
+    answers, or if it could not end in order.
+
+    Example: neurocluster stop c.json
+    """
+
+    def action() -> int:
+        from neurocluster.cli.stop import stop_command
+
+        return stop_command(connect, now=now)
 
     guarded(action)
 
@@ -270,4 +331,4 @@ def bench(
 
 def main() -> None:
     """Run the command line."""
-    app(prog_name="neurocluster")
+    app(with_default(sys.argv[1:], "--watch", "1"), prog_name="neurocluster")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -89,6 +91,30 @@ Connect = Annotated[
         help="Connection file, or endpoint ipc:// or tcp://.",
     ),
 ]
+
+Cluster = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[CONNECT]", help="Connection file, endpoint, or folder of a run."
+    ),
+]
+
+
+def with_default(arguments: Sequence[str], option: str, value: str) -> list[str]:
+    """Return arguments in which an option that has no number after it has one."""
+    made: list[str] = []
+    for given, following in itertools.zip_longest(arguments, arguments[1:]):
+        bare = given == option and not _is_number(following or "")
+        made.append(f"{option}={value}" if bare else given)
+    return made
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def configured(

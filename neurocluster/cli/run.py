@@ -16,6 +16,7 @@ from neurocluster.cli.streaming import Outcome, interruptible, stream_frames, to
 from neurocluster.cli.terminal import terminal
 from neurocluster.cluster import LocalCluster
 from neurocluster.config import RunConfig
+from neurocluster.controller.connection import FILE
 from neurocluster.data.idx import load_dataset
 from neurocluster.errors import ClusterError
 from neurocluster.launch.spawn import Template
@@ -49,10 +50,13 @@ def run_command(
     if not len(work.frames):
         return nothing_left(work, console)
     warm_with_progress(config, fixed, plan, console)
-    logs = work.folder.logs
-    cluster = LocalCluster(config, logs=logs, template=template, keeps=True)
+    folder = work.folder
+    cluster = LocalCluster(
+        config, logs=folder.logs, template=template, keeps=True,
+        connection=folder.path / FILE,
+    )  # fmt: skip
     outcome = uvloop.run(_run(cluster, work, console))
-    again = f"neurocluster run --resume {work.folder.path}"
+    again = f"neurocluster run --resume {folder.path}"
     return finish(outcome, console, json=json, again=again)
 
 

@@ -19,6 +19,7 @@ from neurocluster.dtypes import I64, U64
 from neurocluster.errors import (
     ClusterBusy,
     ClusterError,
+    ClusterStopped,
     ControllerLost,
     MalformedMessage,
     PotentialRangeError,
@@ -26,7 +27,7 @@ from neurocluster.errors import (
 )
 from neurocluster.link.buffers import LinkSpec
 from neurocluster.member.run import MemberRunner
-from neurocluster.member.state import EXIT_LOST, StopAsked
+from neurocluster.member.state import EXIT_DONE, EXIT_LOST, StopAsked
 from neurocluster.model.graph import Input, Shape
 from neurocluster.version import VERSION
 from neurocluster.wire.control import Control, Kind
@@ -35,6 +36,8 @@ CLOSE_S: Final = 3.0
 """How long the end of a session may take: reports, tables."""
 FAILED_S: Final = 0.8
 """How long a failed session waits for the tables."""
+STOPPED: Final = "the cluster was asked to stop; the frames left were not started"
+STOPPED_AT_ONCE: Final = "the cluster was stopped; unfinished frames have no result"
 _log = logging.getLogger(__name__)
 
 
@@ -73,6 +76,7 @@ class Session:
         self._kept: list[I64] = []
         self._keeps = keeps
         self._runner: MemberRunner | None = None
+        self._stopping = self._cut = self._idle = False
         self._news = asyncio.Event()
         self._go = asyncio.Event()
         self._tables = asyncio.Event()
@@ -100,6 +104,8 @@ class Session:
         Args:
             images: uint8 or float images; a (n, pixels) uint8 array is the fastest.
         """
+        if self._stopping:
+            self._fail(ClusterStopped(STOPPED))
         if self._stream is None or self._runner is None or self.failure is not None:
             return
         self._stream.submit(images)
@@ -214,6 +220,13 @@ class Session:
         """Start frames, hand over results."""
         if self._stream is not None:
             self._stream.after_turn()
+        if self._stopping:
+            self._drained()
+
+    def collect(self) -> None:
+        """Hand over what finished, without waiting for more."""
+        if self._stream is not None:
+            self._stream.collect()
 
     def last_finished(self) -> int:
         """Return the position of the frame that finished last, or -1."""
@@ -228,7 +241,7 @@ class Session:
             self.reports = body["reports"]
             self._tables.set()
         elif message.kind is Kind.DRAIN:
-            self.stop()
+            self._drain()
         elif message.kind is Kind.LOST:
             self._lost(body["reason"])
         else:
@@ -263,15 +276,36 @@ class Session:
         for epoch, tables in itertools.groupby(own, lambda pair: pair[0]):
             reports.add_own(epoch, np.concatenate([table for _, table in tables]))
 
+    def _drain(self) -> None:
+        """Start no more frames: somebody asked the cluster to stop."""
+        if not self._stopping:
+            self._stopping = True
+            self._cut = self._stream is not None and self._stream.stop()
+        self._idle = False  # DRAIN is sent until IDLE comes: that may have been lost
+        self._drained()
+
+    def _drained(self) -> None:
+        """Say that no frame is in flight any more, once; then the cluster ends."""
+        if self.in_flight or self._idle:
+            return
+        self._idle = True
+        self._send_idle()
+        if self._cut:
+            self._fail(ClusterStopped(STOPPED))
+
     def left(self, code: int, text: str) -> None:
         """Note that the membership ended."""
-        if code == EXIT_LOST:
-            self._fail(ControllerLost(text, self._unfinished))
-        elif not self._tables.is_set():
-            kind = ClusterBusy if "busy" in text else ClusterError
-            self._fail(kind(text))
+        if not self._tables.is_set():
+            self._fail(self._why_left(code, text))
         self._tables.set()
         self._news.set()
+
+    def _why_left(self, code: int, text: str) -> ClusterError:
+        if code == EXIT_DONE:
+            return ClusterStopped(STOPPED_AT_ONCE)
+        if code == EXIT_LOST:
+            return ControllerLost(text, self._unfinished)
+        return ClusterBusy(text) if "busy" in text else ClusterError(text)
 
     def _why_failed(self, row: Any, position: int) -> str:
         partition = self.network["partitions"][int(row["failed"]) - 1]
@@ -324,7 +358,7 @@ class Session:
         elif self.failure is None:
             await self._all_reported()
             runner.send(Kind.IDLE, {"report": runner.report()})
-        limit = FAILED_S if self.failure is not None else CLOSE_S
+        limit = CLOSE_S if self.failure is None or self._idle else FAILED_S
         try:
             async with asyncio.timeout(limit):
                 await self._tables.wait()
@@ -413,6 +447,7 @@ class _Duties:
     def beat(self) -> dict[str, Any]:
         """Return how far the session came, and how many frames are open."""
         session = self._session
+        session.collect()  # so that what finished and what is open fit together
         return {
             "finished": session.last_finished(), "open_frames": session.in_flight,
         }  # fmt: skip

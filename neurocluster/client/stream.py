@@ -200,11 +200,18 @@ class Stream:
             self.error = self.error or self._feed.error
             self._on_news()
 
-    def stop(self) -> None:
-        """Start no more frames; those in flight finish."""
+    def stop(self) -> bool:
+        """Start no more frames; those in flight finish.
+
+        Returns:
+            True if that leaves images out, or an iterator not drawn to its end.
+        """
+        begun, left = self._feed is None or self._feed.ended, 0
         if self._feed is not None:
-            self._ledger.withdraw(self._feed.withdraw(self._engine))
+            left = self._feed.withdraw(self._engine)
+            self._ledger.withdraw(left)
         self._on_news()
+        return left > 0 or not begun
 
     def after_turn(self) -> None:
         """Start what the window has room for; hand over what finished."""

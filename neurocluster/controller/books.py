@@ -7,10 +7,12 @@ on recovery, `state` on top. A room calls those below it, never one above.
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any
 
 from neurocluster.controller.door import Door
 from neurocluster.controller.epochs import Epochs
 from neurocluster.controller.events import StopAsked
+from neurocluster.controller.journal import MS, Journal
 from neurocluster.controller.post import Post
 from neurocluster.controller.roster import Roster
 from neurocluster.controller.session import Session
@@ -62,6 +64,7 @@ class Books:
         self._silence = Silence(len(plan.partitions), cores)
         self._watch = LinkWatch(plan.links)
         self._epochs, self._session = Epochs(), Session()
+        self._journal = Journal()
         self._stop: StopAsked | None = None
 
     def __repr__(self) -> str:
@@ -73,3 +76,18 @@ class Books:
     def epoch(self) -> int:
         """Return the number of the present epoch; 0 before the first."""
         return self._epochs.number
+
+    def status(self, now_ns: int) -> dict[str, Any]:
+        """Return where the cluster stands; see `wire.shapes.STATUS`."""
+        session = self._session
+        limit_ns = session.limit_ns if session.drain_ns is None else session.drain_ns
+        return {
+            "phase": self.phase.value,
+            "epoch": self.epoch,
+            "stopping": self._stop is not None,
+            "reason": self._epochs.reason,
+            "left_ms": -1 if limit_ns is None else max(limit_ns - now_ns, 0) // MS,
+            "partitions": self._plan.partitions,
+            "links": [(k, *ends) for k, ends in self._plan.links.items()],
+            **self._journal.tables(self._roster, self.epoch, now_ns),
+        }

@@ -1,24 +1,46 @@
-"""Write the connection file: where members find the controller."""
+"""Write, read and remove the connection file: where others find the controller."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from neurocluster.errors import ConfigError
 
 VERSION: Final = 1
+FILE: Final = "connection.json"
+"""Its usual name."""
+_TYPES: Final = {"endpoint": str, "pid": int, "host": str, "start": int}
 
 
-def write_connection(path: Path, endpoint: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Say where a controller is.
+
+    Attributes:
+        endpoint: Of its control socket.
+        pid: Of its process; 0 if unknown.
+        host: On which it runs.
+        start: When its process started, in clock ticks since the boot.
+    """
+
+    endpoint: str
+    pid: int = 0
+    host: str = ""
+    start: int = 0
+
+
+def write_connection(path: Path, connection: Connection) -> None:
     """Write the file whole or not at all, readable by its owner only.
 
     Raises:
         ConfigError: The folder cannot be written.
     """
-    text = json.dumps({"version": VERSION, "endpoint": endpoint})
+    text = json.dumps({"version": VERSION, **asdict(connection)})
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -30,3 +52,37 @@ def write_connection(path: Path, endpoint: str) -> None:
     except OSError as error:
         message = f"cannot write the connection file {path}: {error.strerror}"
         raise ConfigError(message) from error
+
+
+def read_connection(path: Path) -> Connection:
+    """Read a connection file.
+
+    Raises:
+        ConfigError: It is missing or is none.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values["version"] == VERSION:
+            return _connection(values)
+        problem = "it is of another version"
+    except OSError as error:
+        problem = f"{error.strerror}; is the controller running?"
+    except (ValueError, KeyError, TypeError):
+        problem = "it is no connection file"
+    message = f"connect: {path}: {problem}"
+    raise ConfigError(message)
+
+
+def _connection(values: dict[str, Any]) -> Connection:
+    """Take what is there; a file of an older controller has only the endpoint."""
+    known = {key: values[key] for key in _TYPES if key in values}
+    if any(type(value) is not _TYPES[key] for key, value in known.items()):
+        raise TypeError
+    return Connection(**known)
+
+
+def remove_connection(path: Path, connection: Connection) -> None:
+    """Remove the file if it is this controller's, not one that took its place."""
+    with contextlib.suppress(ConfigError, OSError):
+        if read_connection(path) == connection:
+            path.unlink()

@@ -65,6 +65,7 @@ class Members(Recovery):
         self._session.forget()
         self._session.limit_ns = now_ns + self._deadline_ns
         self._epochs.begin_session()
+        self._journal.begin_session()
 
     def _turn_away(self, peer: bytes, message: Control) -> None:
         """Tell a member that was given up, or of another life, to register again."""
@@ -99,8 +100,9 @@ class Members(Recovery):
 
         Those that are lost together are one failure: first all of them are removed.
         """
-        for member, _ in lost:
+        for member, how in lost:
             self._roster.remove(member)
+            self._journal.lost(member, how, now_ns)
         finished = self._session.finished
         words = [(m, reasons.lost(m.name, how, finished)) for m, how in lost]
         client = next((text for m, text in words if m.role == CLIENT), None)

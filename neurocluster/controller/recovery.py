@@ -38,11 +38,13 @@ class Recovery(Ends):
         if self._roster.linked:
             self.phase, self._session.limit_ns = Phase.RUN, None
             self._session.ran = True
+            self._journal.runs(now_ns)
             self._wiring.go(now_ns)
 
     def _beat(self, member: Member, message: Control, now_ns: int) -> None:
         """Renew a lease; make good what may have been lost on the way before."""
         self._post.send(member, Kind.ACK)
+        self._journal.beat(member, message, now_ns)
         phase, here = message.body["phase"], message.epoch == self.epoch
         if here:
             member.phase = phase
@@ -96,6 +98,7 @@ class Recovery(Ends):
         """End this epoch; begin the next one with who is there, or wait for more."""
         running = self.phase is Phase.RUN
         barren = self._epochs.fail(reason, now_ns, running=running)
+        self._journal.failed(reason, now_ns)
         self._post.log(f"epoch {self.epoch} failed: {reason}")
         if barren >= MOST_BARREN:
             self._fail(reasons.barren(reason, barren), partition, now_ns)

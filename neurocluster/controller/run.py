@@ -9,23 +9,34 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import uvloop
 
 from neurocluster.controller import events as e
-from neurocluster.controller.connection import write_connection
+from neurocluster.controller.connection import (
+    Connection,
+    remove_connection,
+    write_connection,
+)
+from neurocluster.controller.desk import Desk
 from neurocluster.controller.plan import ClusterPlan
+from neurocluster.controller.process import own
 from neurocluster.controller.reasons import exit_cause
 from neurocluster.controller.state import Controller
 from neurocluster.errors import WireError
 from neurocluster.transport.control import ControlSocket
 from neurocluster.transport.zeromq import new_context
 from neurocluster.version import VERSION
-from neurocluster.wire.control import CONTROL_LIMIT, decode_control, encode_control
+from neurocluster.wire.control import (
+    CONTROL_LIMIT,
+    Kind,
+    decode_control,
+    encode_control,
+)
 
 TICK_S: Final = 0.05
 _log = logging.getLogger(__name__)
@@ -91,9 +102,12 @@ class ControllerRunner:
             self._context, self._received, bind=options.bind, limit=CONTROL_LIMIT
         )
         self.endpoint = self._socket.endpoint
-        self._connection = options.connection
-        if options.connection is not None:
-            write_connection(options.connection, self.endpoint)
+        self._file = options.connection
+        self._connection = Connection(self.endpoint, *own())
+        about = {**asdict(self._connection), "version": VERSION}
+        self._desk = Desk(self.state, about)
+        if self._file is not None:
+            write_connection(self._file, self._connection)
         self._loop = asyncio.get_running_loop()
         self.done: asyncio.Future[int] = self._loop.create_future()
         self._pending = b""
@@ -103,17 +117,24 @@ class ControllerRunner:
 
     def event(self, event: e.Event) -> None:
         """Give the state machine an event and do what it says."""
-        for action in self.state.handle(event, time.monotonic_ns()):
+        self._act(self.state.handle(event, time.monotonic_ns()))
+
+    def _act(self, actions: Iterable[e.Action]) -> None:
+        for action in actions:
             match action:
                 case e.Send(peer, message):
                     self._socket.send(encode_control(message), peer)
                 case e.Log(text):
                     self.on_log(text)
                 case e.Finish(code, text):
-                    level = logging.INFO if code == 0 else logging.ERROR
-                    _log.log(level, "ends: exit status %d: %s", code, text)
-                    if not self.done.done():
-                        self.done.set_result(code)
+                    self._finish(code, text)
+
+    def _finish(self, code: int, text: str) -> None:
+        level = logging.INFO if code == 0 else logging.ERROR
+        _log.log(level, "ends: exit status %d: %s", code, text)
+        self._act(self._desk.ended(code, text))
+        if not self.done.done():
+            self.done.set_result(code)
 
     def _received(self, peer: bytes, data: bytes) -> None:
         try:
@@ -122,6 +143,10 @@ class ControllerRunner:
             self._strangers += 1
             if self._strangers == 1:
                 _log.warning("dropped a message that is none of ours: %s", error)
+            return
+        if message.kind is Kind.ASK:
+            what = message.body["what"]
+            self._act(self._desk.ask(peer, what, time.monotonic_ns()))
             return
         self.event(e.Received(peer, message))
 
@@ -145,10 +170,10 @@ class ControllerRunner:
             self.event(e.Exited(int(event["pid"]), cause, int(event["left"])))
 
     def close(self) -> None:
-        """Release the socket and remove the connection file."""
+        """Release the socket and remove the connection file, if it is still ours."""
         self._timer.cancel()
         self._socket.close()
-        if self._connection is not None:
-            self._connection.unlink(missing_ok=True)
+        if self._file is not None:
+            remove_connection(self._file, self._connection)
         if not self._context.closed:
             self._context.term()

@@ -62,7 +62,7 @@ def controller_role(arguments: dict[str, str], _pulse: Pulse) -> int:
     log_to_stderr(arguments.get("log_level", "info"))
     connection = Path(arguments["connection"])
     try:
-        plan = build_plan(arguments, str(connection.parent))
+        plan = build_plan(arguments, arguments["folder"])
         options = ControllerOptions(
             bind=arguments["bind"],
             connection=connection,

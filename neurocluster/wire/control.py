@@ -52,6 +52,8 @@ class Kind(IntEnum):
     HELLO = 21
     END = 22
     LOST = 23
+    ASK = 24
+    ANSWER = 25
 
 
 SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
@@ -90,6 +92,11 @@ SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
     Kind.HELLO: {"cluster": str, "link": int, "width": int, "plan_hash": str},
     Kind.END: {},
     Kind.LOST: {"reason": str, "partition": (str, type(None))},
+    Kind.ASK: {"what": str},
+    Kind.ANSWER: {
+        "text": str, "code": (int, type(None)), "controller": dict,
+        "status": (dict, type(None)),
+    },
 }  # fmt: skip
 
 

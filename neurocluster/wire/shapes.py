@@ -30,6 +30,26 @@ RECEIVED_ROW: Final = ("link", "spikes", "frame")
 SENT_ROW: Final = ("link", "spikes", "packets")
 """Columns of BEAT's outbound links, uint64; packets are those that wait to be sent."""
 ROSTER: Final = {"partition": str, "host": str, "pid": int, "endpoint": str}
+QUESTIONS: Final = ("ping", "status", "stop", "stop now")
+"""What ASK may ask."""
+CONTROLLER: Final = {
+    "pid": int, "host": str, "start": int, "endpoint": str, "version": str,
+}  # fmt: skip
+"""The controller that gives an ANSWER; start is in clock ticks since the boot."""
+STATUS: Final = {
+    "phase": str, "epoch": int, "stopping": bool, "reason": str, "left_ms": int,
+    "partitions": tuple, "links": tuple, "members": tuple, "lost": tuple,
+    "recoveries": tuple,
+}  # fmt: skip
+"""Where a cluster stands; left_ms is -1 without a deadline."""
+MEMBER: Final = {
+    "node": str, "role": str, "pid": int, "host": str, "slot": int, "ready": bool,
+    "linked": bool, "told": bool, "phase": str, "heard_ms": int, "moved_ms": int,
+    "blocked": bool, "open_frames": int, "frame": int, "finished": int, "packets": int,
+    "received": bytes, "sent": bytes,
+}  # fmt: skip
+"""One member; slot is -1 without a wish, counters are those of its last BEAT."""
+LOST: Final = {"node": str, "pid": int, "host": str, "how": str, "ago_ms": int}
 Check = Callable[[Any], bool]
 
 
@@ -65,26 +85,64 @@ def is_report(value: Any) -> bool:
     )
 
 
-def is_roster(value: Any) -> bool:
-    """Tell whether a value is the roster of a cluster."""
-    return isinstance(value, tuple) and all(
-        isinstance(entry, dict)
-        and entry.keys() == ROSTER.keys()
-        and all(type(entry[key]) is kind for key, kind in ROSTER.items())
-        for entry in value
+def map_of(types: Mapping[str, type]) -> Check:
+    """Return a check for a map of exactly these keys and types of value."""
+
+    def check(value: Any) -> bool:
+        return (
+            isinstance(value, dict)
+            and value.keys() == types.keys()
+            and all(type(value[key]) is kind for key, kind in types.items())
+        )
+
+    return check
+
+
+def tuple_of(check: Check) -> Check:
+    """Return a check for a tuple of values that pass a check."""
+    return lambda value: isinstance(value, tuple) and all(map(check, value))
+
+
+is_roster: Final = tuple_of(map_of(ROSTER))
+is_controller: Final = map_of(CONTROLLER)
+_LINKS: Final = table_of(int, str, int, int, int, int)
+_RECEIVED: Final = words_of(len(RECEIVED_ROW))
+_SENT: Final = words_of(len(SENT_ROW))
+_STATUS: Final = map_of(STATUS)
+_MEMBER: Final = map_of(MEMBER)
+_INSIDE_STATUS: Final[Mapping[str, Check]] = {
+    "partitions": lambda value: all(type(name) is str for name in value),
+    "links": table_of(int, str, str),
+    "members": tuple_of(lambda value: _MEMBER(value) and _has_rows(value)),
+    "lost": tuple_of(map_of(LOST)),
+    "recoveries": table_of(int, int, str),
+}
+
+
+def _has_rows(member: Mapping[str, Any]) -> bool:
+    return _RECEIVED(member["received"]) and _SENT(member["sent"])
+
+
+def is_status(value: Any) -> bool:
+    """Tell whether a value is the status of a cluster, or None."""
+    return value is None or (
+        _STATUS(value)
+        and all(check(value[key]) for key, check in _INSIDE_STATUS.items())
     )
 
 
-_LINKS: Final = table_of(int, str, int, int, int, int)
 SHAPES: Final[Mapping[str, Check]] = {
     "inbound": _LINKS,
     "outbound": _LINKS,
     "endpoints": table_of(int, str),
     "roster": is_roster,
-    "received": words_of(len(RECEIVED_ROW)),
-    "sent": words_of(len(SENT_ROW)),
+    "received": _RECEIVED,
+    "sent": _SENT,
     "rows": words_of(1),
     "report": is_report,
     "reports": lambda value: all(map(is_report, value)),
+    "what": lambda value: value in QUESTIONS,
+    "controller": is_controller,
+    "status": is_status,
 }
 """By name of the field; names mean the same in every message."""

@@ -147,6 +147,8 @@ def test_help_has_examples():
         "controller",
         "worker",
         "stream",
+        "status",
+        "stop",
         "describe",
         "warm",
         "bench",

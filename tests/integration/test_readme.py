@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.processes import COMMAND, ENVIRONMENT, start, wait_for
+from tests.support.processes import COMMAND, ENVIRONMENT, neurocluster, start, wait_for
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
@@ -37,20 +37,19 @@ def test_local_sh_with_options(tmp_path):
 def test_separate_terminals(tmp_path):
     (block,) = (b for b in blocks("bash") if "--connection" in b)
     lines = [line.split("#")[0].split()[1:] for line in block.strip().splitlines()]
-    controller, worker, stream = lines
+    controller, worker, stream, stop = lines
     processes = [start(*controller, cwd=tmp_path)]
     wait_for((tmp_path / "c.json").exists)
     processes.append(start(*worker, cwd=tmp_path))
     stream[stream.index("1000")] = "20"
-    client = start(*stream, cwd=tmp_path)
-    _, errors = client.communicate(timeout=60)
-    assert client.returncode == 0, errors
-    processes[0].terminate()
+    for command in (stream, stop):
+        done = neurocluster(*command, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
     codes = []
     for process in processes:
         _, errors = process.communicate(timeout=10)
         codes.append(process.returncode)
-    assert codes == [130, 0], errors
+    assert codes == [0, 0], errors
 
 
 def test_the_python_example(tmp_path):

@@ -189,6 +189,16 @@ def test_a_stop_withdraws_what_was_not_started():
 
 
 @pytest.mark.parametrize("feed", FEEDS)
+@pytest.mark.parametrize(("count", "left_out"), [(1, False), (9, True)])
+def test_a_stop_tells_whether_images_are_left_out(feed, count, left_out):
+    client = Client()
+    assert not client.stream.stop()
+    client.submit(range(count), feed)
+    assert client.stream.stop() is left_out
+    assert not client.stream.stop()
+
+
+@pytest.mark.parametrize("feed", FEEDS)
 def test_a_stop_during_recovery_finishes_what_was_in_flight(feed):
     client = poisoned(feed)
     client.stream.stop()

@@ -16,6 +16,7 @@ from neurocluster.wire.control import (
     encode_control,
 )
 from neurocluster.wire.shapes import INBOUND_ROW, OUTBOUND_ROW, RECEIVED_ROW, SENT_ROW
+from tests.support.status import member, wire_status
 
 WIRE = (Path(__file__).parents[3] / "WIRE.md").read_text()
 GOOD = {
@@ -26,12 +27,21 @@ REPORT = {
     "inbound": ((1, *range(len(INBOUND_ROW) - 1)),),
     "outbound": ((2, *range(len(OUTBOUND_ROW) - 1)),), "worker": {"pid": 4},
 }  # fmt: skip
+STATUS = wire_status(
+    [member("client"), member("a.0", received=bytes(24))],
+    lost=({"node": "", "pid": 3, "host": "h", "how": "left", "ago_ms": 1},),
+    recoveries=((5, -1, "why"),),
+)
 LINK = (3, "a->b", 0, 9, 9, 2)
 SHAPED = {
     "inbound": (LINK, LINK), "outbound": (), "endpoints": ((5, "ipc://x"),),
     "roster": ({"partition": "p", "host": "h", "pid": 1, "endpoint": "e"},),
     "received": bytes(48), "sent": b"", "rows": bytes(40), "report": REPORT,
     "reports": (REPORT, {"inbound": (), "outbound": (), "worker": {}}),
+    "what": "ping", "status": STATUS,
+    "controller": {
+        "pid": 7, "host": "h", "start": 1, "endpoint": "ipc://x", "version": "1",
+    },
 }  # fmt: skip
 BAD = {str: b"bytes", int: True, bool: 1, bytes: "text", dict: (1,), tuple: {}}
 
@@ -93,7 +103,7 @@ def test_unknown_fields_are_refused(kind):
 @pytest.mark.parametrize(
     "values",
     [
-        (1, 0, 0, 0, {}), (1, 24, 0, 0, {}), (1, "4", 0, 0, {}), (1, True, 0, 0, {}),
+        (1, 0, 0, 0, {}), (1, 99, 0, 0, {}), (1, "4", 0, 0, {}), (1, True, 0, 0, {}),
         (1, 4, -1, 0, {}), (1, 4, 0, 2**32, {}), (1, 4, True, 0, {}),
         (1, 4, 0, 1.0, {}), (1, 4, 0, 0, []), (1, 4, 0, 0, None), (1, 4, 0, 0),
         (1, 4, 0, 0, {}, 0),
@@ -144,6 +154,15 @@ DAMAGED = {
         REPORT | {"worker": ()}, REPORT | {"more": 1}, {"outbound": (), "worker": {}},
     ],
     "reports": [(1,), ({},)],
+    "what": ["", "reboot"],
+    "controller": [{}, SHAPED["controller"] | {"pid": "7"}],
+    "status": [
+        {}, STATUS | {"phase": 1}, STATUS | {"members": (member("a.0", pid="1"),)},
+        STATUS | {"members": (member("a.0", sent=bytes(8)),)},
+        STATUS | {"members": (7,)}, STATUS | {"links": ((0, "a", 1),)},
+        STATUS | {"lost": ({},)}, STATUS | {"recoveries": ((1, 2, 3),)},
+        STATUS | {"partitions": (1,)}, STATUS | {"more": 1},
+    ],
 }  # fmt: skip
 
 
