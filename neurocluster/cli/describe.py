@@ -87,7 +87,7 @@ def _partition(
     layer = compile_layer(spec, inbound[0].width, outbound[0].width)
     memory = partition_bytes(
         spec, outbound, layer.most_touched, layer.most_firings,
-        array_bytes=layer.array_bytes, context_bytes=layer.context_bytes,
+        array_bytes=layer.sizes.array_bytes, context_bytes=layer.sizes.context_bytes,
     )  # fmt: skip
     return {
         "partition": partition.name,

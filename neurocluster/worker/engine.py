@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from neurocluster.dtypes import I64, ONE, Records
+from neurocluster.dtypes import I64, Records
 from neurocluster.errors import PotentialRangeError, RemoteLinkError
 from neurocluster.kernels.layer import CompiledLayer
 from neurocluster.kernels.tables import compile_layer
@@ -21,6 +21,7 @@ from neurocluster.link.buffers import Handler, LinkBuffers, LinkSpec, link_fault
 from neurocluster.model.spec import PartitionSpec
 from neurocluster.worker.packets import flush, receive, turn_functions
 from neurocluster.worker.records import ENGINE, REPORT_FIELDS
+from neurocluster.worker.room import REPORTS, most_payload, most_words
 
 
 class Engine:
@@ -46,15 +47,8 @@ class Engine:
         width, out = inbound[0].width, outbound[0].width
         self.layer = layer or compile_layer(spec, width, out)
         neurons = len(self.layer.neuron_cells)
-        burst = self.layer.most_touched * self.layer.most_firings
-        pool_fan = 1
-        for (kh, kw), (sh, sw) in spec.pools:
-            pool_fan *= -(-kh // sh) * -(-kw // sw)
-        words = max(spec.max_spikes * burst * pool_fan, 16)
-        if self.layer.start is not None:
-            most = int(np.abs(spec.initial.astype(np.int64)).max(initial=0)) // ONE + 2
-            words = max(words, neurons * most * pool_fan)
-        payload = max(4 * neurons, 8) if spec.is_output else 8
+        words = most_words(spec, self.layer.most_touched, self.layer.most_firings)
+        payload = most_payload(spec)
         self.node = LinkBuffers(
             inbound, outbound, window=spec.window, max_spikes=spec.max_spikes,
             epoch=epoch, burst_words=2 * words, payload_bytes=payload, clock=clock,
@@ -63,7 +57,7 @@ class Engine:
         self._scratch = np.empty((words + 64) * out, np.uint8)
         self._output = np.zeros(max(payload // 4, 2), np.int32)
         self._cells = self.layer.neuron_cells.astype(np.int64)
-        self._reports = np.zeros((1 << 14, REPORT_FIELDS), np.uint64)
+        self._reports = np.zeros((REPORTS, REPORT_FIELDS), np.uint64)
         self._result = np.zeros(8, np.int64)
         self.record: Records = np.zeros(1, ENGINE)
         start = self.layer.start

@@ -49,8 +49,8 @@ def test_the_bytes_of_a_context_are_those_allocated(geometry):
         _, one = layer.new_states(1)
         _, three = layer.new_states(3)
         grown = sum(a.nbytes for a in three) - sum(a.nbytes for a in one)
-        assert 0 <= 2 * layer.context_bytes - grown <= 2 * STATE.itemsize
-        assert layer.array_bytes == sum(a.nbytes for a in layer.arrays)
+        assert 0 <= 2 * layer.sizes.context_bytes - grown <= 2 * STATE.itemsize
+        assert layer.sizes.array_bytes == sum(a.nbytes for a in layer.arrays)
 
 
 def test_reports_are_as_large_as_the_bound_says():
