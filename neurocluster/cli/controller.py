@@ -7,9 +7,11 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from neurocluster.cli.memory import refuse_or_warn
 from neurocluster.config import RunConfig
 from neurocluster.controller.run import ControllerOptions, run_controller
 from neurocluster.errors import ConfigError
+from neurocluster.launch.memory import MemoryBound
 from neurocluster.launch.roles import build_plan
 
 _log = logging.getLogger(__name__)
@@ -22,7 +24,8 @@ def controller_command(
     """Run a controller; return its exit code.
 
     Raises:
-        ConfigError: The endpoint is not of this machine.
+        ConfigError: The endpoint is not of this machine, or the plan may take more
+            memory than the settings allow.
     """
     if bind is not None and not bind.startswith(LOCAL):
         message = (
@@ -32,6 +35,8 @@ def controller_command(
     with tempfile.TemporaryDirectory(prefix="nc-") as folder:
         endpoint = bind or f"ipc://{folder}/{secrets.token_hex(4)}"
         plan = build_plan(config.cluster_options(), folder)
+        bound = MemoryBound(config, plan.fixed, plan.plan)
+        refuse_or_warn(config, bound.cluster(launched=False))
         options = ControllerOptions(
             endpoint, connection, config.deadline_s, config.recovery_s, leased=False,
             once=once,

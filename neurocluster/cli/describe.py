@@ -11,6 +11,7 @@ from rich.table import Table
 
 from neurocluster.cli.exits import EXIT_DONE
 from neurocluster.cli.frames import check_images, frames_of
+from neurocluster.cli.memory import refuse_or_warn
 from neurocluster.cli.progress import warm_with_progress
 from neurocluster.cli.terminal import paper, terminal
 from neurocluster.config import RunConfig
@@ -32,6 +33,9 @@ def describe_command(config: RunConfig, *, json: bool) -> int:
     """Print the plan; start nothing.
 
     It compiles what is missing, so that the processes bounded here need no compiler.
+
+    Raises:
+        ConfigError: The plan may take more memory than the settings allow.
     """
     graph = load_network(config.network)
     fixed = convert(graph, config.threshold or None, config.offset)
@@ -48,6 +52,7 @@ def describe_command(config: RunConfig, *, json: bool) -> int:
     else:
         print_plan(paper(), text)
         print_memory(paper(), memory, frames_of(config, data))
+    refuse_or_warn(config, memory)
     return EXIT_DONE
 
 

@@ -20,6 +20,7 @@ from neurocluster.cli.options import (
     Json,
     Level,
     MaxSpikes,
+    Memory,
     Name,
     Network,
     Offset,
@@ -70,8 +71,8 @@ def run(
     start: Start = None, threshold: Threshold = None, quantizer: QuantizerOption = None,
     fire: Fire = None, offset: Offset = None, split: SplitOption = None,
     window: Window = None, max_spikes: MaxSpikes = None, hwm: Hwm = None,
-    out: Out = None, name: Name = None, deadline_s: Deadline = None,
-    recovery_s: Recovery = None, spares: Spares = None,
+    memory: Memory = None, out: Out = None, name: Name = None,
+    deadline_s: Deadline = None, recovery_s: Recovery = None, spares: Spares = None,
     compare: Compare = None, config: Config = None, json: Json = False,
     quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
@@ -105,8 +106,8 @@ def controller(
     network: Network = None, threshold: Threshold = None,
     quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
     split: SplitOption = None, window: Window = None, max_spikes: MaxSpikes = None,
-    hwm: Hwm = None, deadline_s: Deadline = None, recovery_s: Recovery = None,
-    config: Config = None,
+    hwm: Hwm = None, memory: Memory = None, deadline_s: Deadline = None,
+    recovery_s: Recovery = None, config: Config = None,
     once: Annotated[
         bool, typer.Option("--once", help="End with the first client's session.")
     ] = False,
@@ -197,7 +198,8 @@ def describe(
     network: Network = None, data: Data = None, threshold: Threshold = None,
     quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
     split: SplitOption = None, window: Window = None, max_spikes: MaxSpikes = None,
-    hwm: Hwm = None, config: Config = None, json: Json = False,
+    hwm: Hwm = None, memory: Memory = None, config: Config = None,
+    json: Json = False,
 ) -> None:  # fmt: skip
     """Show layers, partitions, links, memory and predicted traffic; start nothing.
 

@@ -10,12 +10,14 @@ from rich.console import Console
 from neurocluster.cli.exits import EXIT_DONE
 from neurocluster.cli.finish import finish
 from neurocluster.cli.frames import check_images, choose_frames
+from neurocluster.cli.memory import refuse_or_warn
 from neurocluster.cli.progress import warm_with_progress
 from neurocluster.cli.streaming import Outcome, interruptible, stream_frames, to_its_end
 from neurocluster.cli.terminal import terminal
 from neurocluster.cluster import LocalCluster
 from neurocluster.config import RunConfig
 from neurocluster.data.idx import Dataset
+from neurocluster.launch.memory import MemoryBound
 from neurocluster.launch.spawn import Template
 from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
@@ -37,13 +39,19 @@ def warm_command(config: RunConfig, *, quiet: bool) -> int:
 def run_command(
     config: RunConfig, template: Template, *, json: bool, quiet: bool
 ) -> int:
-    """Run a cluster on this machine; return the exit code."""
+    """Run a cluster on this machine; return the exit code.
+
+    Raises:
+        ConfigError: It may take more memory than the settings allow.
+    """
     console = terminal(quiet=quiet, json=json)
     data, frames = choose_frames(config)
     graph = load_network(config.network)
     check_images(data, graph)
     fixed = convert(graph, config.threshold or None, config.offset)
     plan = make_plan(graph, parse_splits(config.split))
+    bound = MemoryBound(config, fixed, plan)
+    refuse_or_warn(config, bound.cluster(frames=len(frames), data_bytes=data.nbytes))
     folder = make_folder(config.out, config.name)
     warm_with_progress(config, fixed, plan, console)
     folder.write_text("config.toml", config.to_toml())
