@@ -43,17 +43,20 @@ class ClusterPlan:
     """Hold a plan and answer what each node needs."""
 
     def __init__(self, fixed: FixedNetwork, plan: Plan, settings: Settings) -> None:
-        """Take a converted network, its partitions and the settings."""
+        """Take a converted network, its partitions and the settings.
+
+        Everything is made here: to compress a large network takes seconds, in which a
+        controller that has members would be silent.
+        """
         self.fixed, self.plan, self._settings = fixed, plan, settings
         self.partitions = tuple(p.name for p in plan.partitions)
         self.links = {k.index: (k.source, k.destination) for k in plan.links}
         self.plan_hash = plan_hash(fixed, plan, settings)
-        self._prepared: dict[str, dict[str, Any]] = {}
+        nodes = (CLIENT, *self.partitions)
+        self._prepared = {node: self._prepare(node) for node in nodes}
 
     def prepare(self, node: str) -> dict[str, Any]:
-        """Return the body of PREPARE for a node; made once."""
-        if node not in self._prepared:
-            self._prepared[node] = self._prepare(node)
+        """Return the body of PREPARE for a node."""
         return self._prepared[node]
 
     def _prepare(self, node: str) -> dict[str, Any]:
