@@ -32,10 +32,14 @@ from neurocluster.worker.room import (
 
 WORD: Final = 4
 """Bytes of a weight, float32 or int32."""
-CONVERTING: Final = 16
-"""Copies of the largest layer while it is converted: float64, several at once."""
-CONTROLLER_COPIES: Final = 6
-"""The graph, its fixed point, the network file and what compresses it."""
+CONVERTING: Final = 12
+"""Copies of the largest layer while it is converted: six of float64 at once."""
+COMPARING: Final = 4
+"""Copies of the largest layer while the dense networks run: two of float64."""
+CONTROLLER_COPIES: Final = 2
+"""The graph and its fixed point."""
+FILE_COPIES: Final = 4
+"""The network file, what compresses it, and the blocks that it was joined of."""
 PREPARE_COPIES: Final = 3
 """A body of PREPARE as it is kept, as it is encoded, and in the socket's queue."""
 WORKER_COPIES: Final = 6
@@ -121,11 +125,12 @@ class MemoryBound:
         bodies = sum(
             spec.weight.nbytes + spec.initial.nbytes for spec in self.specs.values()
         )
+        converting = CONVERTING * largest  # which is over before bodies are made
+        preparing = FILE_COPIES * network + PREPARE_COPIES * (bodies + network)
         members = len(self.specs) + self._config.spares + 1
         return ProcessMemory(
             "controller", "controller",
-            network=CONTROLLER_COPIES * network + CONVERTING * largest
-            + PREPARE_COPIES * (bodies + network),
+            network=CONTROLLER_COPIES * network + max(converting, preparing),
             queues=members * CONTROL_BYTES,
         )  # fmt: skip
 
@@ -147,14 +152,15 @@ class MemoryBound:
         network, largest = self._weights()
         return ProcessMemory(
             CLIENT, "client",
-            network=CLIENT_COPIES * network + CONVERTING * largest + self._compare(),
+            network=CLIENT_COPIES * network
+            + max(CONVERTING * largest, self._compare(largest)),
             window=engine + in_flight_bytes(pixels, config.window),
             queues=self._queues(CLIENT) + CONTROL_BYTES,
             rebuild=engine,
             data=2 * data_bytes + frames * self.frame_bytes,
         )  # fmt: skip
 
-    def _compare(self) -> int:
+    def _compare(self, largest: int) -> int:
         """Return what comparing with one process and the dense networks takes."""
         if not self._config.compare:
             return 0
@@ -164,7 +170,7 @@ class MemoryBound:
             shape, weight = made.stage.neuron_shape, made.weight
             columns = shape.height * shape.width * weight[0].size
             most = max(most, 2 * columns + 4 * shape.size)
-        return chain + BATCH * 8 * most
+        return chain + COMPARING * largest + BATCH * 8 * most
 
     def _weights(self) -> tuple[int, int]:
         """Return the bytes of the whole network, and of its largest layer."""
