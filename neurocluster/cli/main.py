@@ -203,6 +203,9 @@ def describe(
 ) -> None:  # fmt: skip
     """Show layers, partitions, links, memory and predicted traffic; start nothing.
 
+    The memory of each process is bounded, in MiB of RssAnon; with --memory the plan is
+    refused (exit code 2) if all together may take more.
+
     Example: neurocluster describe --split conv1=rows:4
     """
     given = dict(locals())
