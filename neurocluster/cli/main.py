@@ -22,6 +22,7 @@ from neurocluster.cli.options import (
     Json,
     Level,
     MaxSpikes,
+    Memory,
     Name,
     Network,
     Offset,
@@ -74,8 +75,8 @@ def run(
     start: Start = None, threshold: Threshold = None, quantizer: QuantizerOption = None,
     fire: Fire = None, offset: Offset = None, split: SplitOption = None,
     window: Window = None, max_spikes: MaxSpikes = None, hwm: Hwm = None,
-    out: Out = None, name: Name = None, deadline_s: Deadline = None,
-    recovery_s: Recovery = None, spares: Spares = None,
+    memory: Memory = None, out: Out = None, name: Name = None,
+    deadline_s: Deadline = None, recovery_s: Recovery = None, spares: Spares = None,
     compare: Compare = None, config: Config = None, resume: Resume = None,
     json: Json = False, quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
@@ -109,8 +110,8 @@ def controller(
     network: Network = None, threshold: Threshold = None,
     quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
     split: SplitOption = None, window: Window = None, max_spikes: MaxSpikes = None,
-    hwm: Hwm = None, deadline_s: Deadline = None, recovery_s: Recovery = None,
-    config: Config = None,
+    hwm: Hwm = None, memory: Memory = None, deadline_s: Deadline = None,
+    recovery_s: Recovery = None, config: Config = None,
     once: Annotated[
         bool, typer.Option("--once", help="End with the first client's session.")
     ] = False,
@@ -263,9 +264,13 @@ def describe(
     network: Network = None, data: Data = None, threshold: Threshold = None,
     quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
     split: SplitOption = None, window: Window = None, max_spikes: MaxSpikes = None,
-    hwm: Hwm = None, config: Config = None, json: Json = False,
+    hwm: Hwm = None, memory: Memory = None, config: Config = None,
+    json: Json = False,
 ) -> None:  # fmt: skip
     """Show layers, partitions, links, memory and predicted traffic; start nothing.
+
+    The memory of each process is bounded, in MiB of RssAnon; with --memory the plan is
+    refused (exit code 2) if all together may take more.
 
     Example: neurocluster describe --split conv1=rows:4
     """

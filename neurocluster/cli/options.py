@@ -48,6 +48,14 @@ SplitOption = Annotated[
 Window = Annotated[int | None, typer.Option(help="Frames in flight.")]
 MaxSpikes = Annotated[int | None, typer.Option(help="Spikes of a full packet.")]
 Hwm = Annotated[int | None, typer.Option(help="Packets queued at each side of a link.")]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Refuse a plan whose processes may take more together (see describe): "
+        "500M, 2G, 1500MiB or bytes.",
+    ),
+]
 Out = Annotated[
     str | None, typer.Option(help="Folder of the results; default runs/<time>-<name>.")
 ]

@@ -10,6 +10,7 @@ from rich.console import Console
 from neurocluster.cli.exits import EXIT_DONE
 from neurocluster.cli.finish import finish, nothing_left
 from neurocluster.cli.frames import check_images
+from neurocluster.cli.memory import refuse_or_warn
 from neurocluster.cli.progress import warm_with_progress
 from neurocluster.cli.resume import Work, work_of
 from neurocluster.cli.streaming import Outcome, interruptible, stream_frames, to_its_end
@@ -19,6 +20,7 @@ from neurocluster.config import RunConfig
 from neurocluster.controller.connection import FILE
 from neurocluster.data.idx import load_dataset
 from neurocluster.errors import ClusterError
+from neurocluster.launch.memory import MemoryBound
 from neurocluster.launch.spawn import Template
 from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
@@ -40,12 +42,20 @@ def run_command(
     config: RunConfig, template: Template, resume: Path | None, *, json: bool,
     quiet: bool,
 ) -> int:  # fmt: skip
-    """Run a cluster on this machine; return the exit code."""
+    """Run a cluster on this machine; return the exit code.
+
+    Raises:
+        ConfigError: It may take more memory than the settings allow.
+    """
     console = terminal(quiet=quiet, json=json)
     graph = load_network(config.network)
-    check_images(load_dataset(config.data), graph)
+    data = load_dataset(config.data)
+    check_images(data, graph)
     fixed = convert(graph, config.threshold or None, config.offset)
     plan = make_plan(graph, parse_splits(config.split))
+    bound = MemoryBound(config, fixed, plan)
+    cluster_bound = bound.cluster(frames=len(data), data_bytes=data.nbytes)
+    refuse_or_warn(config, cluster_bound)
     work = work_of(config, resume)
     if not len(work.frames):
         return nothing_left(work, console)
