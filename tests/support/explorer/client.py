@@ -129,6 +129,8 @@ class ClientProcess(MemberProcess):
 
     def _beat(self) -> dict[str, Any]:
         stream = self.stream
+        if stream is not None:
+            stream.collect()
         return {
             "finished": -1 if stream is None else stream.last,
             "open_frames": 0 if stream is None else stream.in_flight,

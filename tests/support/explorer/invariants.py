@@ -109,9 +109,6 @@ class Checks:
     def at_the_end(self) -> None:
         """Check that everybody came to an end, and why."""
         world = self._world
-        for member in world.members:
-            if member.alive and not member.stopped:
-                assert member.node is None, f"{member.name} keeps its data sockets"
         for client in world.clients:
             if client.name in world.crashed:
                 continue
@@ -126,6 +123,9 @@ class Checks:
                 )
         if world.given_up:
             assert world.happened("poison") or world.troubles > 2, "given up too early"
+        for member in world.members:
+            if member.alive and not member.stopped:
+                assert member.node is None, f"{member.name} keeps its data sockets"
         self._in_time()
 
     def _in_time(self) -> None:
@@ -146,6 +146,7 @@ class Checks:
 def justified(world: World, outcome: str) -> bool:
     """Tell whether what went wrong explains why a session failed."""
     happened, left = world.happened, world.controller.finish is not None
+    poisons = len({f for _, f in world.applied if f.kind == "poison"})
     absent = any(f.who == "client" and f.for_ms > 1000 for _, f in world.applied)
     reasons: dict[str, Any] = {
         "controller lost": left or happened("lose", "late", "controller"),
@@ -155,7 +156,7 @@ def justified(world: World, outcome: str) -> bool:
         "lost touch and came back": happened("stop"),
         "not started again": happened("crash"),
         "was not complete": happened("crash", "stall", "lose", "late", "cut"),
-        "times in a row": world.troubles >= MOST_BARREN,
+        "times in a row": world.strikes + 3 * poisons >= MOST_BARREN,
         "busy": len(world.clients) > 1,
         "the cluster is ending": happened("stop"),
         "stopped on request": happened("stop"),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from neurocluster.controller.epochs import TOGETHER_NS
 from neurocluster.controller.events import Exited, Received, StopAsked
 from neurocluster.member.state import LinkFault
 from neurocluster.wire.control import Control
@@ -56,6 +57,8 @@ class World:
         given_up: Frames that ended in an error.
         crashed: Names of clients that were killed.
         troubles: Epochs that faults may have cost.
+        strikes: Epochs in a row that they may have cost without a finished frame;
+            what dies together is one, and a poisoned frame alone is none.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -66,7 +69,8 @@ class World:
         self.applied: list[tuple[int, Fault]] = []
         self.given_up: list[int] = []
         self.crashed: set[str] = set()
-        self.troubles = 0
+        self.troubles = self.strikes = 0
+        self._struck_ns = -SECOND
         self._quiet_ns = 0
         self._pids = 10
         self._fired: set[str] = set()
@@ -146,7 +150,7 @@ class World:
             return lambda _packet: True
         fault = found[0]
         frame, how = fault.how.split(":")
-        value = self.clients[0].values[int(frame)]
+        value = dict(enumerate(self.clients[0].values)).get(int(frame))
 
         def take(packet: Packet) -> bool:
             if packet.origin != value or not value:
@@ -186,8 +190,17 @@ class World:
         self.log("FAULT", str(fault))
         self.applied.append((self.loop.now, fault))
         self.troubles += 4 if fault.kind in ("cut", "late") else 1
+        self._strike(fault)
         self._quiet(int(max(fault.for_ms, 0) * MS))
         self.fire(f"fault:{len(self.applied)}")
+
+    def _strike(self, fault: Fault) -> None:
+        now = self.loop.now
+        if fault.kind in ("cut", "late"):
+            self.strikes += 4
+        elif fault.kind != "poison" and now - self._struck_ns > TOGETHER_NS:
+            self.strikes += 1
+            self._struck_ns = now if fault.kind == "crash" else -SECOND
 
     def _apply(self, fault: Fault) -> None:
         if fault.kind != "poison":
