@@ -72,9 +72,9 @@ def fault(rng: random.Random, made: Scenario, number: int) -> Fault:
     link = str(rng.randrange(len(made.links)))
     stall = rng.choices(STALLS_MS, STALL_WEIGHTS)[0]
     kind = rng.choices(
-        ("crash", "stall", "lose", "late", "cut", "tamper", "poison", "worker",
-         "client", "stop"),
-        (8, 6, 3, 2, 3, 3, 1, 1, 1, 1),
+        ("crash", "leave", "stall", "lose", "late", "cut", "tamper", "poison",
+         "worker", "client", "stop"),
+        (8, 2, 6, 3, 2, 3, 3, 1, 1, 1, 1),
     )[0]  # fmt: skip
     match kind:
         case "crash":
@@ -84,6 +84,8 @@ def fault(rng: random.Random, made: Scenario, number: int) -> Fault:
                 restart = rng.choice((-1, 20))
             how = rng.choice(("told", "untold"))
             return Fault(after, ms, kind, who, how, restart)
+        case "leave":
+            return Fault(after, ms, kind, member, "-", rng.choice((-1, 20, 300)))
         case "stall":
             who = rng.choice((worker, worker, "client", "controller"))
             return Fault(after, ms, kind, who, "-", stall)

@@ -25,8 +25,8 @@ GRAPHS = {
     ),
 }  # fmt: skip
 KINDS = (
-    "crash", "stall", "lose", "late", "cut", "tamper", "poison", "worker", "client",
-    "stop",
+    "crash", "leave", "stall", "lose", "late", "cut", "tamper", "poison", "worker",
+    "client", "stop",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from neurocluster.controller.epochs import TOGETHER_NS
 from neurocluster.controller.events import Exited, Received, StopAsked
 from neurocluster.member.state import LinkFault
+from neurocluster.member.state import StopAsked as MemberStopAsked
 from neurocluster.wire.control import Control
 from tests.support.explorer.client import ClientProcess
 from tests.support.explorer.invariants import Checks
@@ -228,6 +229,15 @@ class World:
             self._after(ms, partial(self._restart, worker.name, former))
         left = sum(w.alive for w in self.workers.values()) + self._starting
         self._tell(Exited(worker.pid, KILLED, left) if told else None)
+
+    def _leave(self, fault: Fault) -> None:
+        """Let a member end as by SIGTERM; whoever starts it again does not tell."""
+        member = self._find(fault.who)
+        if isinstance(member, MemberProcess) and member.alive:
+            event = MemberStopAsked("SIGTERM received", 0)
+            member.run(partial(member.event, event))
+            if fault.who != "client":
+                self._after(fault.for_ms, partial(self.start_worker, fault.who))
 
     def _restart(self, name: str, former: tuple[int, str]) -> None:
         self._starting -= 1
