@@ -5,7 +5,6 @@ from __future__ import annotations
 from neurocluster.controller import reasons
 from neurocluster.controller.books import Phase
 from neurocluster.controller.ends import Ends
-from neurocluster.controller.epochs import MOST_BARREN
 from neurocluster.controller.roster import FAULTY, LINKED, WITH_SOCKETS, Member
 from neurocluster.controller.watch import LinkWatch
 from neurocluster.dtypes import CLIENT
@@ -51,7 +50,7 @@ class Recovery(Ends):
         if not member.ready:
             self._ready(member, message, now_ns)
         if member.role == CLIENT:
-            self._client_beats(message)
+            self._client_beats(message, now_ns)
         elif phase in WITH_SOCKETS and member.report is None and self._nobody_runs:
             self._post.send(member, Kind.END)
         if here and self.phase is Phase.WIRE and phase == LINKED:
@@ -65,16 +64,18 @@ class Recovery(Ends):
         idle = self.phase is Phase.GATHER and self._roster.client is None
         return idle or self.phase is Phase.CLOSING
 
-    def _client_beats(self, message: Control) -> None:
-        finished = message.body["finished"]
+    def _client_beats(self, message: Control, now_ns: int) -> None:
+        finished, open_frames = message.body["finished"], message.body["open_frames"]
         if finished != self._session.finished:
             self._session.finished = finished
             if finished >= 0:
                 self._epochs.progress()
-        if self.phase is Phase.RUN and message.epoch == self.epoch:
-            self._epochs.busy = message.body["open_frames"] > 0
         if self._session.drain_ns is not None:
             self._post.tell_client(Kind.DRAIN)
+        here = message.epoch == self.epoch and self.phase in (Phase.WIRE, Phase.RUN)
+        if here and self._epochs.judge(busy=open_frames > 0):
+            why = reasons.barren(self._epochs.reason, self._epochs.barren)
+            self._fail(why, self._epochs.partition, now_ns)
 
     def _running_beat(self, member: Member, message: Control, now_ns: int) -> None:
         if member.phase == LINKED:  # its GO was lost
@@ -97,12 +98,9 @@ class Recovery(Ends):
     def _recover(self, reason: str, partition: str | None, now_ns: int) -> None:
         """End this epoch; begin the next one with who is there, or wait for more."""
         running = self.phase is Phase.RUN
-        barren = self._epochs.fail(reason, now_ns, running=running)
+        self._epochs.fail(reason, partition, now_ns, running=running)
         self._journal.failed(reason, now_ns)
         self._post.log(f"epoch {self.epoch} failed: {reason}")
-        if barren >= MOST_BARREN:
-            self._fail(reasons.barren(reason, barren), partition, now_ns)
-            return
         self.phase = Phase.GATHER
         self._session.limit_ns = now_ns + self._recovery_ns
         self._post.tell_client(Kind.LOST, reason=reason, partition=partition)

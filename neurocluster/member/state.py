@@ -198,7 +198,7 @@ class Member:
     def _prepare(self, message: Control, _now_ns: int) -> None:
         self.epoch, self.phase = message.epoch, Phase.BUILDING
         self._wiring = Wiring(self._cluster, self.generation, self.epoch, message.body)
-        self._out += [CloseData(), Build(self.epoch, message.body)]
+        self._out += [CloseData(), Build(self.epoch, message.body), Beat()]
 
     def _bound(self, event: Bound, _now_ns: int) -> None:
         self.phase = Phase.BOUND

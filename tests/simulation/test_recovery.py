@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.explorer.compiled import Compiled
 from tests.support.explorer.draw import draw
 from tests.support.explorer.scenario import KINDS, parse
 from tests.support.explorer.shrink import explain, problem, shrink
@@ -35,6 +36,18 @@ def test_no_seed_breaks_an_invariant():
             if found is not None:
                 seed, what = found
                 pytest.fail(f"seed {seed}: {what}\n\n{explain(shrink(draw(seed)))}")
+
+
+@pytest.mark.parametrize("first", range(0, 200, 25))
+def test_real_engines_and_pumps_recover(first):
+    """Results are those of one process; both ends of each link count the same."""
+    for seed in range(first, first + 25):
+        drawn = draw(seed)
+        faults = tuple(f for f in drawn.faults if f.kind != "poison")
+        frames = 4 * drawn.frames
+        scenario = replace(drawn, graph="chain", frames=frames, faults=faults)
+        found = problem(scenario, Compiled(scenario))
+        assert not found, f"seed {seed}: {found}\n{scenario}"
 
 
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)

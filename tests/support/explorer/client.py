@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from neurocluster.client.stream import Stream
 from neurocluster.member.state import EXIT_LOST
 from neurocluster.wire.control import Control, Kind
-from tests.support.engines import SOURCE, FrameEngine, image_of
 from tests.support.explorer.network import MS
-from tests.support.explorer.nodes import MODULUS
 from tests.support.explorer.processes import MemberProcess
 
 if TYPE_CHECKING:
@@ -32,13 +27,8 @@ class ClientProcess(MemberProcess):
 
     def __init__(self, world: World, name: str, pid: int) -> None:
         super().__init__(world, name, pid)
-        first = 1 if name == "client" else 5001
-        count = world.scenario.frames
-        self.values = [
-            0 if (world.scenario.seed + k) % 7 == 0 else first + k for k in range(count)
-        ]
         self.outcome = ""
-        self.results: list[tuple[int, int | None]] = []
+        self.results: list[tuple[int, object]] = []
         self.stream: Stream | None = None
         self._failed = False
         self._closing = False
@@ -50,31 +40,25 @@ class ClientProcess(MemberProcess):
 
     def _run(self) -> None:
         super()._run()
-        node, window = self.node, self.world.scenario.window
+        model, node = self.world.model, self.node
         if node is None:
             return
-        engine = FrameEngine(node.epoch, window, self.clock, node.start_frame)
-        node.on_frame = lambda _frame, value: engine.finish(value)
+        engine = model.engine(self, node)
         node.after_turn = self._after_turn
         if self.stream is None:
             self.stream = Stream(
-                engine, SOURCE, why_failed=lambda _row, _frame: "overflow",
+                engine, model.source, why_failed=lambda _row, _frame: "overflow",
                 later=lambda s, action: self.later(int(s * 1e9), action),
                 on_news=self._news,
             )  # fmt: skip
-            self.stream.submit(self._images())
+            images = model.images(self.name)
+            feed = self.world.scenario.feed
+            self.stream.submit(images if feed == "array" else iter(images))
         else:
             self.stream.restart(engine)
         if self._closing:  # the IDLE of before was of a session that is over
             self._idle()
         self._news()
-
-    def _images(self) -> Any:
-        images = np.array([image_of(value) for value in self.values])
-        return images if self.world.scenario.feed == "array" else self._drawn(images)
-
-    def _drawn(self, images: Any) -> Iterator[Any]:
-        yield from images
 
     def _after_turn(self) -> None:
         if self.stream is not None:
@@ -86,7 +70,7 @@ class ClientProcess(MemberProcess):
             return
         while stream.chunks:
             for result in stream.chunks.popleft().results():
-                output = None if result.error else int(result.counts[0])
+                output = None if result.error else result.counts.tolist()
                 self.results.append((result.frame, output))
                 self.world.checks.delivered(self, result.frame, output)
         if stream.ended and not self._closing and not self._failed:
@@ -129,24 +113,9 @@ class ClientProcess(MemberProcess):
 
     def _beat(self) -> dict[str, Any]:
         stream = self.stream
+        if stream is not None:
+            stream.collect()
         return {
             "finished": -1 if stream is None else stream.last,
             "open_frames": 0 if stream is None else stream.in_flight,
         }
-
-
-def result_of(value: int, links: dict[int, tuple[str, str]], gains: Any) -> int:
-    """Return what the network makes of a frame's value."""
-    values = {"client": value}
-    order = sorted({to for _, to in links.values()} - {"client"})
-    for name in [*order, ""]:
-        target = name or "client"
-        values_in = [
-            gains(k) * values[source]
-            for k, (source, to) in links.items()
-            if to == target
-        ]
-        if not name:
-            return sum(values_in) % MODULUS
-        values[target] = sum(values_in) % MODULUS
-    raise AssertionError

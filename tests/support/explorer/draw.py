@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from tests.support.explorer.scenario import GRAPHS, Fault, Scenario
 
@@ -26,10 +27,22 @@ def draw(seed: int) -> Scenario:
     )
     count = rng.choices((0, 1, 2, 3, 4), (1, 10, 8, 4, 2))[0]
     faults = tuple(fault(rng, made, k) for k in range(count))
-    return Scenario(
-        **{name: getattr(made, name) for name in made.__slots__ if name != "faults"},
-        faults=faults,
+    if rng.random() < 0.03:
+        return host_lost(rng, made)
+    return replace(made, faults=faults)
+
+
+def host_lost(rng: random.Random, made: Scenario) -> Scenario:
+    """Return a scenario in which several workers die together; there are spares."""
+    workers = len(made.partitions)
+    after, ms = moment(rng, made, 0)
+    lost = rng.sample(range(1, 2 * workers + 1), rng.randint(2, max(workers, 2)))
+    how = rng.choice(("told", "untold"))
+    faults = tuple(
+        Fault(after, round(ms + rng.uniform(0, 20), 2), "crash", f"worker:{k}", how)
+        for k in lost
     )
+    return replace(made, spares=workers, faults=faults)
 
 
 def moment(rng: random.Random, made: Scenario, number: int) -> tuple[str, float]:
@@ -59,9 +72,9 @@ def fault(rng: random.Random, made: Scenario, number: int) -> Fault:
     link = str(rng.randrange(len(made.links)))
     stall = rng.choices(STALLS_MS, STALL_WEIGHTS)[0]
     kind = rng.choices(
-        ("crash", "stall", "lose", "late", "cut", "tamper", "poison", "worker",
-         "client", "stop"),
-        (8, 6, 3, 2, 3, 3, 1, 1, 1, 1),
+        ("crash", "leave", "stall", "lose", "late", "cut", "tamper", "poison",
+         "worker", "client", "stop"),
+        (8, 2, 6, 3, 2, 3, 3, 1, 1, 1, 1),
     )[0]  # fmt: skip
     match kind:
         case "crash":
@@ -71,6 +84,8 @@ def fault(rng: random.Random, made: Scenario, number: int) -> Fault:
                 restart = rng.choice((-1, 20))
             how = rng.choice(("told", "untold"))
             return Fault(after, ms, kind, who, how, restart)
+        case "leave":
+            return Fault(after, ms, kind, member, "-", rng.choice((-1, 20, 300)))
         case "stall":
             who = rng.choice((worker, worker, "client", "controller"))
             return Fault(after, ms, kind, who, "-", stall)

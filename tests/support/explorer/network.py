@@ -10,10 +10,12 @@ import heapq
 import random
 from collections import deque
 from collections.abc import Callable
-from functools import lru_cache, partial
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from neurocluster.wire.control import Control, Kind, decode_control, encode_control
+from neurocluster.wire.packet import decode_packet, encode_packet
 
 MS = 1_000_000
 SECOND = 1_000 * MS
@@ -96,7 +98,7 @@ class Inbox:
         self.endpoint = f"mem://{net.count}"
         net.inboxes[self.endpoint] = self
 
-    def take(self) -> Packet | Control | None:
+    def take(self) -> Any:
         """Return the next message that has arrived."""
         now = self.net.loop.now
         for k, pipe in enumerate(self.pipes):
@@ -124,14 +126,14 @@ class Pipe:
         on_room: Callable[[], None],
     ) -> None:  # fmt: skip
         self.net, self.link, self.epoch, self.on_room = net, link, epoch, on_room
-        self.queue: deque[tuple[int, Packet | Control]] = deque()
+        self.queue: deque[tuple[int, Any]] = deque()
         self.inbox = net.inboxes.get(endpoint)
         self._last = 0
         self.cut = False
         if self.inbox is not None:
             self.inbox.pipes.append(self)
 
-    def send(self, item: Packet | Control) -> bool:
+    def send(self, item: Any) -> bool:
         """Take a message; return False if there is no room."""
         inbox, loop = self.inbox, self.net.loop
         if len(self.queue) >= self.net.hwm:
@@ -172,15 +174,17 @@ class Network:
         self.pipes[pipe.link] = pipe
         return pipe
 
-    def tampered(self, pipe: Pipe, item: Packet | Control) -> list[Packet | Control]:
+    def tampered(self, pipe: Pipe, item: Any) -> list[Any]:
         """Return what is sent in place of a message."""
         if isinstance(item, Control) or pipe.link not in self.tamper:
             return [item]
         how = self.tamper.pop(pipe.link)
-        change = partial(item._replace)
-        return {
-            "double": [item, item], "drop": [],
-            "count": [change(close=item.close + 3 if item.close else 0)],
-            "sequence": [change(sequence=item.sequence + 1)],
-            "frame": [change(frame=item.frame + 100)],
-        }[how]  # type: ignore[return-value]  # fmt: skip
+        if how in ("double", "drop"):
+            return [item, item] if how == "double" else []
+        packet = decode_packet(item, len(item)) if isinstance(item, bytes) else item
+        add = {"count": 3 if packet.close else 0, "sequence": 1, "frame": 100}[how]
+        field = "close" if how == "count" else how
+        if isinstance(packet, Packet):
+            return [packet._replace(**{field: getattr(packet, field) + add})]
+        changed = replace(packet, **{field: getattr(packet, field) + add})
+        return [encode_packet(changed)]

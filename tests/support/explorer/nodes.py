@@ -91,6 +91,21 @@ class Node:
             outlet.pipe = self.net.connect(link, self.epoch, endpoint, wake)
             outlet.pipe.send(hellos[link])
 
+    def start(self) -> None:
+        """Process packets from now on."""
+        self.started = True
+        self.wake()
+
+    @property
+    def pipes(self) -> list[Pipe]:
+        """Return the pipes that are open."""
+        return [o.pipe for o in self.outbound.values() if o.pipe is not None]
+
+    @property
+    def open_frames(self) -> int:
+        """Return how many frames are open."""
+        return len(self.open)
+
     def close(self) -> None:
         """Close all sockets."""
         self.started = False

@@ -154,7 +154,7 @@ class MemberProcess(Process):
         loop = world.loop
         self.up = Way(loop, lambda message: world.to_controller(self, message))
         self.down = Way(loop, lambda message: self.run(lambda: self._heard(message)))
-        self._service = (0.02, 10.0 ** loop.random.uniform(-1.5, 0.7))
+        self.service_ms = (0.02, 10.0 ** loop.random.uniform(-1.5, 0.7))
         self.later(loop.between(0, 20), self.tick)
 
     # -- events ----------------------------------------------------------------
@@ -241,19 +241,14 @@ class MemberProcess(Process):
     def _built(self, epoch: int, body: Any) -> None:
         if epoch != self.state.epoch or self.state.phase is not m.Phase.BUILDING:
             return
-        self.node = Node(
-            self.world.net, epoch, body, owner=self, on_fault=self.event,
-            service_ms=self._service, window=self.world.scenario.window,
-            client=self.role == "client",
-        )  # fmt: skip
+        self.node = self.world.model.node(self, epoch, body)
         self.node.partition = body["node"]
         self.event(m.Bound(self.node.inbox.endpoint))
 
     def _run(self) -> None:
         if self.node is not None:
-            self.node.started = True
             self.node.on_packet = self.world.poisoned(self)
-            self.node.wake()
+            self.node.start()
 
     def _close_data(self) -> None:
         if self.node is not None:

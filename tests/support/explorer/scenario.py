@@ -11,6 +11,10 @@ from dataclasses import dataclass, fields, replace
 GRAPHS = {
     "pair": (("client", "a.0"), ("a.0", "b.0"), ("b.0", "client")),
     "single": (("client", "a.0"), ("a.0", "client")),
+    "chain": (
+        ("client", "conv.0"), ("conv.0", "hidden.0"), ("hidden.0", "out.0"),
+        ("out.0", "client"),
+    ),
     "diamond": (
         ("client", "a.0"), ("a.0", "b.0"), ("a.0", "b.1"), ("b.0", "c.0"),
         ("b.1", "c.0"), ("c.0", "client"),
@@ -21,8 +25,8 @@ GRAPHS = {
     ),
 }  # fmt: skip
 KINDS = (
-    "crash", "stall", "lose", "late", "cut", "tamper", "poison", "worker", "client",
-    "stop",
+    "crash", "leave", "stall", "lose", "late", "cut", "tamper", "poison", "worker",
+    "client", "stop",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from tests.support.explorer.scenario import Fault, Scenario
 from tests.support.explorer.world import World
@@ -12,10 +13,10 @@ from tests.support.explorer.world import World
 MOST_TRIES = 300
 
 
-def problem(scenario: Scenario) -> str:
+def problem(scenario: Scenario, model: Any = None) -> str:
     """Run a scenario; return what breaks, or nothing."""
     try:
-        World(scenario).run()
+        World(scenario, model).run()
     except Exception as error:  # noqa: BLE001 - whatever breaks is what is looked for
         where = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__} in {where.name}: {error}"
@@ -23,18 +24,23 @@ def problem(scenario: Scenario) -> str:
 
 
 def shrink(scenario: Scenario) -> Scenario:
-    """Return a smaller scenario in which something breaks, too."""
-    tries = 0
+    """Return a smaller scenario in which the same breaks."""
+    tries, kind = 0, _kind(problem(scenario))
     while True:
         for smaller in candidates(scenario):
             tries += 1
-            if problem(smaller):
+            if _kind(problem(smaller)) == kind:
                 scenario = smaller
                 break
         else:
             return scenario
         if tries > MOST_TRIES:
             return scenario
+
+
+def _kind(found: str) -> str:
+    """Return what breaks without numbers and names."""
+    return "".join(c for c in found if not c.isdigit())[:60]
 
 
 def candidates(scenario: Scenario) -> Iterator[Scenario]:

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from neurocluster.controller.epochs import TOGETHER_NS
 from neurocluster.controller.events import Exited, Received, StopAsked
 from neurocluster.member.state import LinkFault
+from neurocluster.member.state import StopAsked as MemberStopAsked
 from neurocluster.wire.control import Control
 from tests.support.explorer.client import ClientProcess
 from tests.support.explorer.invariants import Checks
+from tests.support.explorer.modelled import Modelled
 from tests.support.explorer.network import MS, SECOND, Loop, Network, Packet
 from tests.support.explorer.processes import (
     ControllerProcess,
@@ -29,24 +32,6 @@ AFTER_NS = 2_500 * MS
 MOST_STEPS = 400_000
 
 
-class Plan:
-    """What a controller knows of a graph."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        self.partitions, self.links = scenario.partitions, scenario.links
-
-    def prepare(self, node: str) -> dict[str, Any]:
-        """Return the body of PREPARE for a node."""
-        rows = [(k, f"{s}->{t}", 0, 9, 9, 2, s, t) for k, (s, t) in self.links.items()]
-        return {
-            "node": node,
-            "partition": None if node == "client" else {"index": 0},
-            "inbound": [r[:6] for r in rows if r[7] == node],
-            "outbound": [r[:6] for r in rows if r[6] == node],
-            "settings": {}, "plan_hash": "h",
-        }  # fmt: skip
-
-
 class World:
     """Run one scenario; `run` raises AssertionError where an invariant breaks.
 
@@ -55,18 +40,25 @@ class World:
         applied: Faults that happened, with their time.
         given_up: Frames that ended in an error.
         crashed: Names of clients that were killed.
+        asked_to_stop: Controllers that were asked to.
         troubles: Epochs that faults may have cost.
+        strikes: Epochs in a row that they may have cost without a finished frame;
+            what dies together is one, and a poisoned frame alone is none.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
-        self.scenario, self.plan = scenario, Plan(scenario)
+    def __init__(self, scenario: Scenario, model: Any = None) -> None:
+        self.scenario = scenario
+        self.model = model or Modelled(scenario)
+        self.model.world, self.plan = self, self.model.plan
         self.loop = Loop(scenario.seed)
         self.net = Network(self.loop, scenario.hwm)
         self.lines: list[str] = []
         self.applied: list[tuple[int, Fault]] = []
         self.given_up: list[int] = []
         self.crashed: set[str] = set()
-        self.troubles = 0
+        self.asked_to_stop: list[ControllerProcess] = []
+        self.troubles = self.strikes = 0
+        self._struck_ns = -SECOND
         self._quiet_ns = 0
         self._pids = 10
         self._fired: set[str] = set()
@@ -81,7 +73,7 @@ class World:
         self.clients: list[ClientProcess] = []
         self.workers: dict[str, MemberProcess] = {}
         self.controllers = [ControllerProcess(self, 1, once=scenario.once)]
-        for k in range(len(scenario.partitions) + scenario.spares):
+        for k in range(len(self.plan.partitions) + scenario.spares):
             self.start_worker(f"worker:{k + 1}")
         self.start_client("client")
         self.fire("start")
@@ -146,7 +138,7 @@ class World:
             return lambda _packet: True
         fault = found[0]
         frame, how = fault.how.split(":")
-        value = self.clients[0].values[int(frame)]
+        value = self.model.values("client").get(int(frame))
 
         def take(packet: Packet) -> bool:
             if packet.origin != value or not value:
@@ -186,8 +178,17 @@ class World:
         self.log("FAULT", str(fault))
         self.applied.append((self.loop.now, fault))
         self.troubles += 4 if fault.kind in ("cut", "late") else 1
+        self._strike(fault)
         self._quiet(int(max(fault.for_ms, 0) * MS))
         self.fire(f"fault:{len(self.applied)}")
+
+    def _strike(self, fault: Fault) -> None:
+        now = self.loop.now
+        if fault.kind in ("cut", "late"):
+            self.strikes += 4
+        elif fault.kind != "poison" and now - self._struck_ns > TOGETHER_NS:
+            self.strikes += 1
+            self._struck_ns = now if fault.kind == "crash" else -SECOND
 
     def _apply(self, fault: Fault) -> None:
         if fault.kind != "poison":
@@ -228,6 +229,15 @@ class World:
             self._after(ms, partial(self._restart, worker.name, former))
         left = sum(w.alive for w in self.workers.values()) + self._starting
         self._tell(Exited(worker.pid, KILLED, left) if told else None)
+
+    def _leave(self, fault: Fault) -> None:
+        """Let a member end as by SIGTERM; whoever starts it again does not tell."""
+        member = self._find(fault.who)
+        if isinstance(member, MemberProcess) and member.alive:
+            event = MemberStopAsked("SIGTERM received", 0)
+            member.run(partial(member.event, event))
+            if fault.who != "client":
+                self._after(fault.for_ms, partial(self.start_worker, fault.who))
 
     def _restart(self, name: str, former: tuple[int, str]) -> None:
         self._starting -= 1
@@ -289,6 +299,7 @@ class World:
 
     def _stop(self, _fault: Fault) -> None:
         controller = self.controller
+        self.asked_to_stop.append(controller)
         controller.run(partial(controller.event, StopAsked()))
 
     # -- the run ---------------------------------------------------------------

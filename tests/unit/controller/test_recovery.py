@@ -179,15 +179,18 @@ def test_a_process_that_dies_before_it_registers_is_told():
     assert d.phase is P.ENDED
 
 
-def fail_running(d, busy=True):
+def fail_running(d, *, finished=-1, open_frames=1):
+    """Let an epoch run and fail, and the client tell how far it came."""
     d.wire(*EVERYBODY)
-    d.say(K.BEAT, CLIENT, open_frames=int(busy), finished=d.finished)
     d.say(K.FAULT, A)
+    assert d.phase is P.WIRE
+    d.say(
+        K.BEAT, CLIENT, phase="building", open_frames=open_frames, finished=finished
+    )  # fmt: skip
 
 
 def test_epochs_without_a_finished_frame_fail_the_session():
     d = at(P.WIRE)
-    d.finished = -1
     for _ in range(MOST_BARREN - 1):
         fail_running(d)
         assert d.phase is P.WIRE
@@ -196,21 +199,49 @@ def test_epochs_without_a_finished_frame_fail_the_session():
     (failed,) = d.messages(K.FAILED)
     words = f"{MOST_BARREN} times in a row no frame was finished"
     assert words in failed.message.body["reason"]
+    assert failed.message.body["partition"] == "a.0"
 
 
 def test_epochs_with_a_finished_frame_may_fail_for_ever():
     d = at(P.WIRE)
-    for d.finished in range(3 * MOST_BARREN):
-        fail_running(d)
+    for k in range(3 * MOST_BARREN):
+        fail_running(d, finished=k)
         assert d.phase is P.WIRE
 
 
 def test_epochs_with_nothing_to_finish_may_fail_for_ever():
     d = at(P.WIRE)
-    d.finished = -1
     for _ in range(3 * MOST_BARREN):
-        fail_running(d, busy=False)
+        fail_running(d, open_frames=0)
         assert d.phase is P.WIRE
+
+
+def test_a_stream_that_begins_is_no_progress():
+    """Positions count from -1 again then."""
+    d = at(P.WIRE)
+    fail_running(d, finished=7)
+    for _ in range(MOST_BARREN):
+        if d.phase is P.WIRE:
+            fail_running(d)
+    assert d.phase is P.CLOSING
+
+
+def test_the_members_of_a_host_are_lost_together():
+    """Spares for all of them must do, however many epochs begin in between."""
+    d = at(P.RUN, spares=(SPARE, b"5", b"6", b"7", b"8", b"30"))
+    for pid in (2, 3, 4, 5, 6, 7):
+        d.event(e.Exited(pid, KILLED))
+        assert d.phase is P.WIRE
+    d.say(K.BEAT, CLIENT, phase="building", open_frames=1)
+    assert d.phase is P.WIRE
+    d.wire(CLIENT, b"8", b"30")
+    assert d.phase is P.RUN
+
+
+def test_who_falls_silent_together_costs_one_epoch():
+    d = at(P.RUN, spares=(SPARE, b"5"))
+    d.ticks(1200, CLIENT, SPARE, b"5")
+    assert (d.phase, d.epoch) == (P.WIRE, 2)
 
 
 def test_a_zombie_is_told_to_register_again_and_is_a_spare_then():

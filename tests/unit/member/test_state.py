@@ -31,7 +31,7 @@ def test_bring_up_step_by_step():
     assert d.sent() == [K.REGISTER]
     d.say(UP[0])
     assert d.sent() == [K.READY]
-    assert d.say(UP[1]) == [m.CloseData(), m.Build(EPOCH, PREPARE)]
+    assert d.say(UP[1]) == [m.CloseData(), m.Build(EPOCH, PREPARE), m.Beat()]
     (bound,) = d.say(UP[2])
     assert bound.message == Control(
         K.BOUND, {"endpoint": "ipc://b"}, GENERATION, EPOCH
@@ -134,7 +134,11 @@ def test_a_later_epoch_begins_anew_and_an_older_one_is_dropped(phase):
     d = at(phase)
     for epoch in (0, 1 if phase is not P.STANDBY else 0):
         assert d.say(control(K.PREPARE, epoch=epoch)) == []
-    assert d.say(control(K.PREPARE, epoch=7)) == [m.CloseData(), m.Build(7, PREPARE)]
+    assert d.say(control(K.PREPARE, epoch=7)) == [
+        m.CloseData(),
+        m.Build(7, PREPARE),
+        m.Beat(),
+    ]
     d.say(m.Bound("ipc://new"))
     assert d.phase is P.BOUND
     for kind in (K.CONNECT, K.GO):
