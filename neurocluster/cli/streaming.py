@@ -104,6 +104,7 @@ async def stream_frames(outcome: Outcome, console: Console) -> None:
             progress.finish()
         except ClusterError as error:
             outcome.error = error
+            console.print(f"Saving what came: {error}", soft_wrap=True)
         finally:
             watch.cancel()
     await session.close()

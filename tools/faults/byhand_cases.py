@@ -105,9 +105,9 @@ def controller_killed(good: list[Any]) -> Told:
         stream = running(site)
         begin = time.monotonic()
         injure.kill(controller.pid)
+        told.detected_s = until(stream, "the controller does not answer", begin, 0)
+        told.need(told.detected_s < 2, "silence was detected too late")
         told.need(stream.wait() == 1, f"the client did not fail: {stream.text}")
-        told.detected_s = time.monotonic() - begin
-        told.need(told.detected_s < 2.5, "silence was detected too late")
         told.need("error: the controller does not answer" in stream.text, stream.text)
         told.need("frames have no result; go on with: " in stream.text, stream.text)
         following = site.controller("following", *SLOW)

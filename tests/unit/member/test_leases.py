@@ -86,7 +86,7 @@ def test_a_client_under_another_generation_is_lost():
 @pytest.mark.parametrize("phase", WELCOMED)
 def test_a_client_without_a_controller_ends_with_75(phase):
     d = at(phase, "client")
-    assert not any(isinstance(a, m.Leave) for a in d.ticks(1700))
+    assert not any(isinstance(a, m.Leave) for a in d.ticks(1400))
     left = [a for a in d.ticks(200) if isinstance(a, m.Leave)]
     assert [a.code for a in left] == [75]
 
