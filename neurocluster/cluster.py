@@ -18,9 +18,12 @@ from neurocluster.controller.connection import FILE, read_connection
 from neurocluster.controller.reasons import exit_cause
 from neurocluster.errors import ClusterError, ConfigError, StartTimeout, WorkerLost
 from neurocluster.launch.base import Exit
+from neurocluster.launch.limit import check_limit
 from neurocluster.launch.local import LocalLauncher
 from neurocluster.launch.logs import quote_log
+from neurocluster.launch.memory import MemoryBound
 from neurocluster.launch.spawn import Template, spawn_template
+from neurocluster.model.convert import convert
 from neurocluster.model.graph import Graph
 from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan
@@ -66,18 +69,27 @@ class LocalCluster:
             **settings: Fields of `config.RunConfig` that replace the config's.
 
         Raises:
-            ConfigError: A setting is unknown or wrong.
+            ConfigError: A setting is unknown or wrong, or the plan may take more memory
+                than the settings allow.
             ModelError: The network or its split is wrong.
         """
         self.config = (config or RunConfig()).replace(**settings)
         self.graph: Graph = load_network(self.config.network)
         self.plan = make_plan(self.graph, parse_splits(self.config.split))
+        self._check_memory()
         self._template, self._logs, self._keeps = template, logs, keeps
         self._connection = connection
         self.logs: Path | None = None
         self._folder = Path()
         self._launcher: LocalLauncher | None = None
         self.session: Session | None = None
+
+    def _check_memory(self) -> None:
+        """Refuse a plan above the limit; whose images those are is the caller's."""
+        config = self.config
+        if config.memory is not None:
+            fixed = convert(self.graph, config.threshold or None, config.offset)
+            check_limit(config, MemoryBound(config, fixed, self.plan).cluster())
 
     async def __aenter__(self) -> Self:
         """Start everything; see `open`."""

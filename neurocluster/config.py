@@ -14,6 +14,7 @@ from typing import Any, Final, Self, get_args
 
 from neurocluster.dtypes import FirePolicy, Quantizer
 from neurocluster.errors import ConfigError
+from neurocluster.sizes import parse_size
 
 MOST_WINDOW: Final = 1024
 MOST_SPIKES: Final = 1 << 20
@@ -38,6 +39,8 @@ class RunConfig:
         window: Frames in flight.
         max_spikes: Spikes of a full packet.
         hwm: Packets queued at each side of a link.
+        memory: Most bytes that all processes may take; None is no limit. Text such as
+            ``500M`` is read too.
         out: Folder of the results; None makes one below ``runs/``.
         name: Part of that folder's name.
         deadline_s: How long the cluster may take to be complete.
@@ -58,6 +61,7 @@ class RunConfig:
     window: int = 16
     max_spikes: int = 512
     hwm: int = 16
+    memory: int | None = None
     out: str | None = None
     name: str = "run"
     deadline_s: float = 30.0
@@ -172,6 +176,8 @@ def _normal(key: str, value: Any) -> Any:
             message = f"split: {value!r} is no table of layer = 'KIND:PARTS'"
             raise ConfigError(message)
         return {str(k): str(v) for k, v in value.items()}
+    if key == "memory" and value is not None:
+        return parse_size(value, key)
     if key in ("offset", "deadline_s", "recovery_s") and type(value) is int:
         return float(value)
     if key in ("network", "data", "out") and isinstance(value, Path):
@@ -217,6 +223,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "window": (int,),
     "max_spikes": (int,),
     "hwm": (int,),
+    "memory": (int, type(None)),
     "out": (str, type(None)),
     "name": (str,),
     "deadline_s": (float,),

@@ -8,9 +8,11 @@ import tempfile
 from pathlib import Path
 
 from neurocluster.cli.claim import claim_connection
+from neurocluster.cli.memory import refuse_or_warn
 from neurocluster.config import RunConfig
 from neurocluster.controller.run import ControllerOptions, run_controller
 from neurocluster.errors import ConfigError
+from neurocluster.launch.memory import MemoryBound
 from neurocluster.launch.roles import build_plan
 
 _log = logging.getLogger(__name__)
@@ -23,8 +25,8 @@ def controller_command(
     """Run a controller; return its exit code.
 
     Raises:
-        ConfigError: The endpoint is not of this machine, or the connection file is of
-            a controller that answers.
+        ConfigError: The endpoint is not of this machine, the connection file is of a
+            controller that answers, or the plan may take more memory than allowed.
     """
     if bind is not None and not bind.startswith(LOCAL):
         message = (
@@ -35,6 +37,8 @@ def controller_command(
     with tempfile.TemporaryDirectory(prefix="nc-") as folder:
         endpoint = bind or f"ipc://{folder}/{secrets.token_hex(4)}"
         plan = build_plan(config.cluster_options(), folder)
+        bound = MemoryBound(config, plan.fixed, plan.plan)
+        refuse_or_warn(config, bound.cluster(launched=False))
         options = ControllerOptions(
             endpoint, connection, config.deadline_s, config.recovery_s, leased=False,
             once=once,

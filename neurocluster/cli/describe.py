@@ -10,47 +10,68 @@ from rich.console import Console
 from rich.table import Table
 
 from neurocluster.cli.exits import EXIT_DONE
-from neurocluster.cli.frames import check_images
-from neurocluster.cli.terminal import paper
+from neurocluster.cli.frames import check_images, frames_of
+from neurocluster.cli.memory import refuse_or_warn
+from neurocluster.cli.progress import warm_with_progress
+from neurocluster.cli.terminal import paper, terminal
 from neurocluster.config import RunConfig
 from neurocluster.data.idx import load_dataset
 from neurocluster.kernels.chain import Chain
-from neurocluster.kernels.tables import compile_layer
+from neurocluster.launch.memory import MemoryBound
 from neurocluster.model.convert import FixedNetwork, convert
 from neurocluster.model.load import load_network
-from neurocluster.model.memory import link_bytes, partition_bytes
-from neurocluster.model.partition import Link, Partition, Plan, make_plan
-from neurocluster.model.spec import partition_spec
+from neurocluster.model.memory import COMPILER_BYTES, ClusterMemory, ProcessMemory
+from neurocluster.model.partition import Partition, Plan, make_plan
 from neurocluster.model.split import parse_splits
+from neurocluster.sizes import show_size
 
 SAMPLE: Final = 20
 """Frames that the prediction of traffic runs."""
 
 
 def describe_command(config: RunConfig, *, json: bool) -> int:
-    """Print the plan; start nothing."""
+    """Print the plan; start nothing.
+
+    It compiles what is missing, so that the processes bounded here need no compiler.
+
+    Raises:
+        ConfigError: The plan may take more memory than the settings allow.
+    """
     graph = load_network(config.network)
     fixed = convert(graph, config.threshold or None, config.offset)
     plan = make_plan(graph, parse_splits(config.split))
     data = load_dataset(config.data)
     check_images(data, graph)
-    text = describe_plan(config, fixed, plan, data.images[:SAMPLE])
+    warm_with_progress(config, fixed, plan, terminal(quiet=False, json=json))
+    bound = MemoryBound(config, fixed, plan)
+    memory = bound.cluster(frames=frames_of(config, data), data_bytes=data.nbytes)
+    traffic = predict_traffic(config, fixed, plan, data.images[:SAMPLE])
+    text = describe_plan(fixed, plan, bound, traffic) | describe_memory(memory)
     if json:
         print(json_.dumps(text))
-        return EXIT_DONE
-    print_plan(paper(), text)
+    else:
+        print_plan(paper(), text)
+        print_memory(paper(), memory, frames_of(config, data))
+    refuse_or_warn(config, memory)
     return EXIT_DONE
 
 
 def describe_plan(
-    config: RunConfig, fixed: FixedNetwork, plan: Plan, images: Any
+    fixed: FixedNetwork, plan: Plan, bound: MemoryBound, traffic: list[float]
 ) -> dict[str, Any]:
-    """Return layers, partitions, links and bounds as plain data."""
-    partitions = [_partition(config, fixed, plan, part) for part in plan.partitions]
-    predicted = predict_traffic(config, fixed, plan, images)
+    """Return layers, partitions, links and their bounds as plain data."""
+    partitions = [_partition(plan, part, bound) for part in plan.partitions]
     links = [
-        _link(config, link, spikes)
-        for link, spikes in zip(plan.links, predicted, strict=True)
+        {
+            "link": link.index,
+            "source": link.source,
+            "destination": link.destination,
+            "addresses": [link.first, link.last],
+            "bytes_per_spike": link.width,
+            "spikes_per_frame": spikes,
+            "memory_bytes": bound.links[link.index].total,
+        }
+        for link, spikes in zip(plan.links, traffic, strict=True)
     ]
     return {
         "network": fixed.graph.name,
@@ -60,6 +81,23 @@ def describe_plan(
         "links": links,
         "memory_bytes": sum(line["memory_bytes"] for line in partitions + links),
     }
+
+
+def describe_memory(memory: ClusterMemory) -> dict[str, Any]:
+    """Return the bounds of processes and cluster as plain data."""
+    return {
+        "processes": [_process(process) for process in memory.processes],
+        "kernel_bytes": memory.kernel,
+        "cluster_memory_bytes": memory.total,
+        "client_bytes_per_frame": memory.frame_bytes,
+        "compiler_bytes": COMPILER_BYTES,
+    }
+
+
+def _process(process: ProcessMemory) -> dict[str, Any]:
+    parts = {f"{part}_bytes": size for part, size in process.parts.items()}
+    named = {"process": process.name, "role": process.role}
+    return {**named, **parts, "memory_bytes": process.total}
 
 
 def _layers(fixed: FixedNetwork) -> list[dict[str, Any]]:
@@ -76,41 +114,18 @@ def _layers(fixed: FixedNetwork) -> list[dict[str, Any]]:
     ]
 
 
-def _partition(
-    config: RunConfig, fixed: FixedNetwork, plan: Plan, partition: Partition
-) -> dict[str, Any]:
-    spec = partition_spec(
-        fixed, partition, quantizer=config.quantizer, fire=config.fire,
-        window=config.window, max_spikes=config.max_spikes,
-    )  # fmt: skip
-    inbound, outbound = plan.inbound(partition.name), plan.outbound(partition.name)
-    layer = compile_layer(spec, inbound[0].width, outbound[0].width)
-    memory = partition_bytes(
-        spec, inbound, outbound, layer.most_touched, layer.most_firings,
-        array_bytes=layer.array_bytes, context_bytes=layer.context_bytes,
-    )  # fmt: skip
+def _partition(plan: Plan, partition: Partition, bound: MemoryBound) -> dict[str, Any]:
+    spec = bound.specs[partition.name]
     return {
         "partition": partition.name,
         "rows": list(partition.rows),
         "channels": list(partition.channels),
         "neurons": spec.neurons,
         "weights": int(spec.weight.size),
-        "links_in": len(inbound),
-        "links_out": len(outbound),
-        "fan_out": layer.most_touched,
-        "memory_bytes": memory.total,
-    }
-
-
-def _link(config: RunConfig, link: Link, spikes: float) -> dict[str, Any]:
-    return {
-        "link": link.index,
-        "source": link.source,
-        "destination": link.destination,
-        "addresses": [link.first, link.last],
-        "bytes_per_spike": link.width,
-        "spikes_per_frame": spikes,
-        "memory_bytes": link_bytes(link, config.hwm, config.max_spikes),
+        "links_in": len(plan.inbound(partition.name)),
+        "links_out": len(plan.outbound(partition.name)),
+        "fan_out": bound.sizes[partition.name].most_touched,
+        "memory_bytes": bound.engines[partition.name].total,
     }
 
 
@@ -143,7 +158,7 @@ def predict_traffic(
 
 TABLES: Final = {
     "Layers": ("layers", "layer input neurons output weights threshold"),
-    "Partitions": (
+    "Partitions, bytes of an engine": (
         "partitions",
         "partition neurons weights links_in links_out fan_out memory_bytes",
     ),
@@ -158,10 +173,7 @@ WORDS: Final = ("layer", "input", "output", "partition", "source", "destination"
 def print_plan(console: Console, text: dict[str, Any]) -> None:
     """Print a plan as tables."""
     for title, (key, columns) in TABLES.items():
-        table = Table(title=title, title_justify="left")
-        for name in columns.split():
-            justify: Literal["left", "right"] = "left" if name in WORDS else "right"
-            table.add_column(name.replace("_", " "), justify=justify)
+        table = _table(title, columns.split())
         for line in text[key]:
             table.add_row(*(_show(line[name]) for name in columns.split()))
         console.print(table)
@@ -169,6 +181,37 @@ def print_plan(console: Console, text: dict[str, Any]) -> None:
         f"{text['neurons']:,} neurons; all queues, states and arrays together need at "
         f"most {text['memory_bytes'] / 2**20:.1f} MiB."
     )
+
+
+def print_memory(console: Console, memory: ClusterMemory, frames: int) -> None:
+    """Print what each process may take, for what."""
+    first = memory.processes[0]
+    table = _table("Most memory of each process, MiB", ["process", *first.parts, "sum"])
+    for process in memory.processes:
+        sizes = [*process.parts.values(), process.total]
+        table.add_row(process.name, *(_mib(size) for size in sizes))
+    console.print(table)
+    console.print(
+        f"The whole cluster takes at most {show_size(memory.total)}, measured as "
+        "RssAnon; what forked processes share is counted in each. The client keeps at "
+        f"most {memory.frame_bytes:,} bytes of each frame, here of {frames:,}, until "
+        "frames.csv is written; from Python it keeps only what you keep, and "
+        "reports.",
+        soft_wrap=True,
+    )
+
+
+def _table(title: str, columns: list[str]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in columns:
+        left = name in (*WORDS, "process")
+        justify: Literal["left", "right"] = "left" if left else "right"
+        table.add_column(name.replace("_", " "), justify=justify)
+    return table
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.1f}" if size else ""
 
 
 def _show(value: Any) -> str:

@@ -2,64 +2,92 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json as json_
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from neurocluster.cli.exits import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, print_error
+from neurocluster.cli.resume import Work
 from neurocluster.cli.streaming import Outcome
 from neurocluster.cli.terminal import paper
 from neurocluster.client.results import FrameTable, table_of
 from neurocluster.client.session import Session
-from neurocluster.data.idx import Dataset
-from neurocluster.errors import ClusterStopped
+from neurocluster.errors import ClusterStopped, ConfigError
 from neurocluster.results.compare import NOT_COMPARED, compare
 from neurocluster.results.folder import RunFolder
+from neurocluster.results.part import NAME, Part, identity, join, save
 from neurocluster.results.report import print_report
-from neurocluster.results.summary import summarise, timer_error_ns
+from neurocluster.results.summary import (
+    recovery_lines,
+    stream_seconds,
+    summarise,
+    timer_error_ns,
+)
 from neurocluster.results.tables import layer_rows, link_rows, worker_rows, write_tables
 
 
-def finish(
-    outcome: Outcome, folder: RunFolder, data: Dataset, console: Console,
-    *, json: bool, comparing: bool,
-) -> int:  # fmt: skip
+def finish(outcome: Outcome, console: Console, *, json: bool, again: str) -> int:
     """Write the run folder, print the report; return the exit code.
 
     Args:
         outcome: What the session left.
-        folder: Of the run.
-        data: What was streamed.
         console: For what is no result.
         json: Print the summary as JSON in place of the report.
-        comparing: Compare with the dense networks and with one process.
+        again: Command that goes on with the frames without a result.
     """
-    session = outcome.session
+    session, work = outcome.session, outcome.work
     if session is not None and session.network:
-        table = table_of(outcome.chunks, session.frame_reports(), outcome.first)
+        part = _part(outcome, session)
         compared = NOT_COMPARED
-        if comparing and outcome.error is None and len(table.good):
-            compared = _compare(outcome, table, data, console)
-        _report(session, table, data, compared, folder, json=json, quiet=console.quiet)
+        whole = outcome.error is None and len(part.table.good)
+        if work.config.compare and whole:
+            compared = _compare(outcome, session, part.table, console)
+        with _rescue(outcome):
+            _write(outcome, part)
+            summary = _report(outcome, session, part, compared)
+            _print(summary, part, json=json, quiet=console.quiet)
     if not console.quiet:
-        console.print(f"Results: {folder.path}", soft_wrap=True)
-    return _end(outcome)
+        console.print(f"Results: {outcome.work.folder.path}", soft_wrap=True)
+    return _end(outcome, again)
+
+
+def nothing_left(work: Work, console: Console) -> int:
+    """Say that a run that is to go on has all its results."""
+    text = f"Nothing to do: all frames of {work.folder.path} have results."
+    console.print(text, soft_wrap=True)
+    return EXIT_DONE
+
+
+def _part(outcome: Outcome, session: Session) -> Part:
+    """Return what this session and those before it left."""
+    work, network = outcome.work, session.network
+    table = table_of(outcome.chunks, session.frame_reports(), work.frames)
+    totals = session.stage_reports()
+    part = Part(
+        identity(network), table, np.stack(list(totals.values())),
+        link_rows(network, session.reports, session.link_counts(), timer_error_ns()),
+        worker_rows(network, session.reports, session.roster, totals),
+        recovery_lines(session.recoveries), stream_seconds(table),
+    )  # fmt: skip
+    return part if work.before is None else join(work.before, part)
 
 
 def _compare(
-    outcome: Outcome, table: FrameTable, data: Dataset, console: Console
+    outcome: Outcome, session: Session, table: FrameTable, console: Console
 ) -> Mapping[str, Any]:
-    session = outcome.session
-    if session is None:
-        return NOT_COMPARED
     total, what = len(table.good), "comparing with dense networks and one process"
     try:
         with console.status(what) as status:
             return compare(
-                session.network, table, data,
+                session.network, table, outcome.work.data,
                 lambda done: status.update(f"{what}: {done:,} of {total:,} frames"),
             )  # fmt: skip
     except KeyboardInterrupt:
@@ -67,30 +95,65 @@ def _compare(
         return NOT_COMPARED
 
 
+@contextlib.contextmanager
+def _rescue(outcome: Outcome) -> Iterator[None]:
+    """Write the results elsewhere when the run's folder takes no more."""
+    try:
+        yield
+    except ConfigError as error:
+        folder = RunFolder(Path(tempfile.mkdtemp(prefix="neurocluster-")))
+        session = outcome.session
+        outcome.work = dataclasses.replace(outcome.work, folder=folder)
+        if session is not None:
+            part = _part(outcome, session)
+            _write(outcome, part)
+            _report(outcome, session, part, NOT_COMPARED)
+        error.add_note(f"the results are in {folder.path} instead")
+        outcome.error = outcome.error or error
+
+
+def _write(outcome: Outcome, part: Part) -> None:
+    """Keep what the rest of the run needs, if there is a rest."""
+    work = outcome.work
+    wanted = len(work.frames) + (len(work.before.table.frames) if work.before else 0)
+    if len(part.table.frames) < wanted:
+        save(work.folder, part)
+    else:
+        work.folder.remove(NAME)
+
+
 def _report(
-    session: Session, table: FrameTable, data: Dataset, compared: Mapping[str, Any],
-    folder: RunFolder, *, json: bool, quiet: bool,
-) -> None:  # fmt: skip
-    network, totals = session.network, session.stage_reports()
-    links = link_rows(network, session.reports, session.link_counts(), timer_error_ns())
-    workers = worker_rows(network, session.reports, session.roster, totals)
-    layers = layer_rows(network, totals, len(table.good))
-    summary = summarise(network, table, data, links, compared, session.recoveries)
-    write_tables(folder, table, data.labels, links, workers, layers)
-    folder.write_json("summary.json", summary)
+    outcome: Outcome, session: Session, part: Part, compared: Mapping[str, Any]
+) -> dict[str, Any]:
+    network, work = session.network, outcome.work
+    layers = layer_rows(network, dict(enumerate(part.totals)), len(part.table.good))
+    summary = summarise(
+        network, part.table, work.data, part.links, compared, part.recoveries,
+        part.seconds,
+    )  # fmt: skip
+    labels = work.data.labels
+    write_tables(work.folder, part.table, labels, part.links, part.workers, layers)
+    work.folder.write_json("summary.json", summary)
+    return summary
+
+
+def _print(summary: dict[str, Any], part: Part, *, json: bool, quiet: bool) -> None:
     if json:
         print(json_.dumps(summary))
     elif not quiet:
-        print_report(paper(), summary, links, workers)
+        print_report(paper(), summary, part.links, part.workers)
 
 
-def _end(outcome: Outcome) -> int:
-    error = outcome.error
+def _end(outcome: Outcome, again: str) -> int:
+    error, session = outcome.error, outcome.session
     if error is not None:
         print_error(error)
-        ended_early = outcome.interrupted or isinstance(error, ClusterStopped)
-        return EXIT_INTERRUPTED if ended_early else EXIT_FAILED
-    if outcome.interrupted:
+    elif outcome.interrupted:
         print("interrupted; what finished is saved", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    return EXIT_DONE
+    else:
+        return EXIT_DONE
+    left = len(outcome.work.frames) - sum(len(c.frames) for c in outcome.chunks)
+    if left and session is not None and session.network:
+        print(f"{left:,} frames have no result; go on with: {again}", file=sys.stderr)
+    early = outcome.interrupted or isinstance(error, ClusterStopped)
+    return EXIT_INTERRUPTED if early else EXIT_FAILED

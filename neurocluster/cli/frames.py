@@ -39,3 +39,9 @@ def check_images(data: Dataset, graph: Graph) -> None:
         shown = "x".join(map(str, found))
         message = f"{data.source}: images of {shown}, the network takes {shape}"
         raise DataError(message)
+
+
+def frames_of(config: RunConfig, data: Dataset) -> int:
+    """Return how many frames of a data set a run streams."""
+    left = max(len(data) - config.start, 0)
+    return left if config.frames is None else min(config.frames, left)

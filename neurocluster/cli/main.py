@@ -22,6 +22,7 @@ from neurocluster.cli.options import (
     Json,
     Level,
     MaxSpikes,
+    Memory,
     Name,
     Network,
     Offset,
@@ -29,6 +30,7 @@ from neurocluster.cli.options import (
     QuantizerOption,
     Quiet,
     Recovery,
+    Resume,
     Spares,
     SplitOption,
     Start,
@@ -73,10 +75,10 @@ def run(
     start: Start = None, threshold: Threshold = None, quantizer: QuantizerOption = None,
     fire: Fire = None, offset: Offset = None, split: SplitOption = None,
     window: Window = None, max_spikes: MaxSpikes = None, hwm: Hwm = None,
-    out: Out = None, name: Name = None, deadline_s: Deadline = None,
-    recovery_s: Recovery = None, spares: Spares = None,
-    compare: Compare = None, config: Config = None, json: Json = False,
-    quiet: Quiet = False, log: Level = "warning",
+    memory: Memory = None, out: Out = None, name: Name = None,
+    deadline_s: Deadline = None, recovery_s: Recovery = None, spares: Spares = None,
+    compare: Compare = None, config: Config = None, resume: Resume = None,
+    json: Json = False, quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
     """Run a network on this machine: controller, workers and client as processes.
 
@@ -86,14 +88,14 @@ def run(
 
     def action() -> int:
         log_level(log)
-        settings = configured(config, given)
+        settings = configured(config, given, resume)
         from neurocluster.launch.spawn import spawn_template
 
         template = spawn_template()  # first: it imports while we do
         try:
             from neurocluster.cli.run import run_command
 
-            return run_command(settings, template, json=json, quiet=quiet)
+            return run_command(settings, template, resume, json=json, quiet=quiet)
         finally:
             template.discard()
 
@@ -108,8 +110,8 @@ def controller(
     network: Network = None, threshold: Threshold = None,
     quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
     split: SplitOption = None, window: Window = None, max_spikes: MaxSpikes = None,
-    hwm: Hwm = None, deadline_s: Deadline = None, recovery_s: Recovery = None,
-    config: Config = None,
+    hwm: Hwm = None, memory: Memory = None, deadline_s: Deadline = None,
+    recovery_s: Recovery = None, config: Config = None,
     once: Annotated[
         bool, typer.Option("--once", help="End with the first client's session.")
     ] = False,
@@ -183,10 +185,13 @@ def worker(
 @app.command()
 def stream(
     connect: Connect, data: Data = None, frames: Frames = None, start: Start = None,
-    out: Out = None, name: Name = None, compare: Compare = None, json: Json = False,
-    quiet: Quiet = False, log: Level = "warning",
+    out: Out = None, name: Name = None, compare: Compare = None, resume: Resume = None,
+    json: Json = False, quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
     """Stream frames through a cluster that was started by hand; write the results.
+
+    A run that failed or was interrupted goes on by --resume RUN: only frames without
+    a result are streamed, and its tables hold each frame once.
 
     Example: neurocluster stream --connect c.json --frames 1000
     """
@@ -196,7 +201,8 @@ def stream(
         from neurocluster.cli.stream import stream_command
 
         log_level(log)
-        return stream_command(configured(None, given), connect, json=json, quiet=quiet)
+        settings = configured(None, given, resume)
+        return stream_command(settings, connect, resume, json=json, quiet=quiet)
 
     guarded(action)
 
@@ -258,9 +264,13 @@ def describe(
     network: Network = None, data: Data = None, threshold: Threshold = None,
     quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
     split: SplitOption = None, window: Window = None, max_spikes: MaxSpikes = None,
-    hwm: Hwm = None, config: Config = None, json: Json = False,
+    hwm: Hwm = None, memory: Memory = None, config: Config = None,
+    json: Json = False,
 ) -> None:  # fmt: skip
     """Show layers, partitions, links, memory and predicted traffic; start nothing.
+
+    The memory of each process is bounded, in MiB of RssAnon; with --memory the plan is
+    refused (exit code 2) if all together may take more.
 
     Example: neurocluster describe --split conv1=rows:4
     """

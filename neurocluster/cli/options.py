@@ -48,6 +48,14 @@ SplitOption = Annotated[
 Window = Annotated[int | None, typer.Option(help="Frames in flight.")]
 MaxSpikes = Annotated[int | None, typer.Option(help="Spikes of a full packet.")]
 Hwm = Annotated[int | None, typer.Option(help="Packets queued at each side of a link.")]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Refuse a plan whose processes may take more together (see describe): "
+        "500M, 2G, 1500MiB or bytes.",
+    ),
+]
 Out = Annotated[
     str | None, typer.Option(help="Folder of the results; default runs/<time>-<name>.")
 ]
@@ -74,6 +82,10 @@ Compare = Annotated[
 ]
 Config = Annotated[
     Path | None, typer.Option(help="TOML file of settings; options win over it.")
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(metavar="RUN", help="Go on with the run of this folder."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
@@ -113,10 +125,17 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def configured(config: Path | None, given: dict[str, Any]) -> RunConfig:
-    """Return the settings of a config file with the options given on top."""
+def configured(
+    config: Path | None, given: dict[str, Any], resume: Path | None = None
+) -> RunConfig:
+    """Return the settings of a config file, or of a run, with the options on top."""
     from neurocluster.config import RunConfig, load_config
 
+    if resume is not None:
+        from neurocluster.cli.resume import resumed_settings
+
+        names = {field.name for field in dataclasses.fields(RunConfig)} | {"config"}
+        return resumed_settings(resume, {k: v for k, v in given.items() if k in names})
     base = load_config(config) if config is not None else RunConfig()
     known = {field.name for field in dataclasses.fields(base)}
     chosen = {k: v for k, v in given.items() if k in known and v is not None}

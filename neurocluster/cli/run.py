@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import uvloop
 from rich.console import Console
 
 from neurocluster.cli.exits import EXIT_DONE
-from neurocluster.cli.finish import finish
-from neurocluster.cli.frames import check_images, choose_frames
+from neurocluster.cli.finish import finish, nothing_left
+from neurocluster.cli.frames import check_images
+from neurocluster.cli.memory import refuse_or_warn
 from neurocluster.cli.progress import warm_with_progress
+from neurocluster.cli.resume import Work, work_of
 from neurocluster.cli.streaming import Outcome, interruptible, stream_frames, to_its_end
 from neurocluster.cli.terminal import terminal
 from neurocluster.cluster import LocalCluster
 from neurocluster.config import RunConfig
 from neurocluster.controller.connection import FILE
-from neurocluster.data.idx import Dataset
+from neurocluster.data.idx import load_dataset
+from neurocluster.errors import ClusterError
+from neurocluster.launch.memory import MemoryBound
 from neurocluster.launch.spawn import Template
 from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan
 from neurocluster.model.split import parse_splits
-from neurocluster.results.folder import RunFolder, make_folder
 
 
 def warm_command(config: RunConfig, *, quiet: bool) -> int:
@@ -36,41 +39,46 @@ def warm_command(config: RunConfig, *, quiet: bool) -> int:
 
 
 def run_command(
-    config: RunConfig, template: Template, *, json: bool, quiet: bool
-) -> int:
-    """Run a cluster on this machine; return the exit code."""
+    config: RunConfig, template: Template, resume: Path | None, *, json: bool,
+    quiet: bool,
+) -> int:  # fmt: skip
+    """Run a cluster on this machine; return the exit code.
+
+    Raises:
+        ConfigError: It may take more memory than the settings allow.
+    """
     console = terminal(quiet=quiet, json=json)
-    data, frames = choose_frames(config)
     graph = load_network(config.network)
+    data = load_dataset(config.data)
     check_images(data, graph)
     fixed = convert(graph, config.threshold or None, config.offset)
     plan = make_plan(graph, parse_splits(config.split))
-    folder = make_folder(config.out, config.name)
+    bound = MemoryBound(config, fixed, plan)
+    cluster_bound = bound.cluster(frames=len(data), data_bytes=data.nbytes)
+    refuse_or_warn(config, cluster_bound)
+    work = work_of(config, resume)
+    if not len(work.frames):
+        return nothing_left(work, console)
     warm_with_progress(config, fixed, plan, console)
-    folder.write_text("config.toml", config.to_toml())
+    folder = work.folder
     cluster = LocalCluster(
         config, logs=folder.logs, template=template, keeps=True,
         connection=folder.path / FILE,
     )  # fmt: skip
-    outcome = uvloop.run(_run(cluster, folder, data, frames, console))
-    return finish(outcome, folder, data, console, json=json, comparing=config.compare)
+    outcome = uvloop.run(_run(cluster, work, console))
+    again = f"neurocluster run --resume {folder.path}"
+    return finish(outcome, console, json=json, again=again)
 
 
-async def _run(
-    cluster: LocalCluster,
-    folder: RunFolder,
-    data: Dataset,
-    frames: Any,
-    console: Console,
-) -> Outcome:
-    outcome = Outcome(None, int(frames[0]))
+async def _run(cluster: LocalCluster, work: Work, console: Console) -> Outcome:
+    outcome = Outcome(None, work)
     try:
         with interruptible(outcome):
             await cluster.open()
             outcome.session = cluster.session
-            await stream_frames(outcome, folder, data, frames, console)
+            await stream_frames(outcome, console)
     finally:
         await to_its_end(cluster.close())
-    if outcome.error is not None:
+    if isinstance(outcome.error, ClusterError):
         cluster.quote_log(outcome.error)
     return outcome

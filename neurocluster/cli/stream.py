@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import uvloop
 from rich.console import Console
 
 from neurocluster.cli.endpoint import endpoint_of
-from neurocluster.cli.finish import finish
-from neurocluster.cli.frames import choose_frames
+from neurocluster.cli.finish import finish, nothing_left
+from neurocluster.cli.resume import Work, work_of
 from neurocluster.cli.streaming import Outcome, interruptible, stream_frames, to_its_end
 from neurocluster.cli.terminal import terminal
 from neurocluster.client.session import Session
 from neurocluster.client.warm import warm_client
 from neurocluster.config import RunConfig
-from neurocluster.data.idx import Dataset
-from neurocluster.results.folder import RunFolder, make_folder
 
 
-def stream_command(config: RunConfig, connect: str, *, json: bool, quiet: bool) -> int:
+def stream_command(
+    config: RunConfig, connect: str, resume: Path | None, *, json: bool, quiet: bool
+) -> int:
     """Be the client of a running cluster; return the exit code."""
     console = terminal(quiet=quiet, json=json)
     endpoint = endpoint_of(connect)
-    data, frames = choose_frames(config)
-    folder = make_folder(config.out, config.name)
+    work = work_of(config, resume)
+    if not len(work.frames):
+        return nothing_left(work, console)
     warm_client()
-    folder.write_text("config.toml", config.to_toml())
-    outcome = uvloop.run(_stream(endpoint, folder, data, frames, console))
-    return finish(outcome, folder, data, console, json=json, comparing=config.compare)
+    outcome = uvloop.run(_stream(endpoint, work, console))
+    again = f"neurocluster stream --connect {connect} --resume {work.folder.path}"
+    return finish(outcome, console, json=json, again=again)
 
 
-async def _stream(
-    endpoint: str, folder: RunFolder, data: Dataset, frames: Any, console: Console
-) -> Outcome:
+async def _stream(endpoint: str, work: Work, console: Console) -> Outcome:
     session = Session(endpoint, keeps=True)
-    outcome = Outcome(session, int(frames[0]))
+    outcome = Outcome(session, work)
     try:
         with interruptible(outcome):
             await session.open()
-            await stream_frames(outcome, folder, data, frames, console)
+            await stream_frames(outcome, console)
     finally:
         await to_its_end(session.close())
     return outcome

@@ -11,12 +11,12 @@ from typing import Any, Final
 from rich.console import Console
 
 from neurocluster.cli.progress import FrameProgress
+from neurocluster.cli.resume import Work
 from neurocluster.client.results import Chunk, Recovery
 from neurocluster.client.session import Session
-from neurocluster.data.idx import Dataset
 from neurocluster.dtypes import CLIENT, U8
-from neurocluster.errors import ClusterError
-from neurocluster.results.folder import RunFolder
+from neurocluster.errors import ClusterError, ConfigError, NeuroclusterError
+from neurocluster.results.part import identity
 
 DRAIN_S: Final = 3.0
 """How long frames in flight may take after an interruption."""
@@ -25,11 +25,11 @@ DRAIN_S: Final = 3.0
 class Outcome:
     """Carry what a session left."""
 
-    def __init__(self, session: Session | None, first: int) -> None:
+    def __init__(self, session: Session | None, work: Work) -> None:
         """Start empty."""
-        self.session, self.first = session, first
+        self.session, self.work = session, work
         self.chunks: list[Chunk] = []
-        self.error: ClusterError | None = None
+        self.error: NeuroclusterError | None = None
         self.interruption = asyncio.Event()
 
     @property
@@ -75,19 +75,26 @@ async def to_its_end(closing: Coroutine[Any, Any, None]) -> None:
     task.result()
 
 
-async def stream_frames(
-    outcome: Outcome, folder: RunFolder, data: Dataset, frames: Any, console: Console
-) -> None:
-    """Stream frames through an open session into an outcome; close the session."""
-    session = outcome.session
+async def stream_frames(outcome: Outcome, console: Console) -> None:
+    """Stream frames through an open session into an outcome; close the session.
+
+    Raises:
+        ConfigError: The cluster runs another network than the run that goes on.
+    """
+    session, work = outcome.session, outcome.work
     if session is None:
         return
-    folder.write_json("roster.json", roster_of(session))
+    _check_same(session, work)
+    work.folder.write_json("roster.json", roster_of(session))
     _print_roster(session, console)
-    flat: U8 = data.images.reshape(len(data), -1)[frames[0] : frames[-1] + 1]
+    data, frames = work.data, work.frames
+    flat: U8 = data.images.reshape(len(data), -1)
+    if len(frames) < len(flat):
+        whole = len(frames) == frames[-1] - frames[0] + 1
+        flat = flat[frames[0] : frames[-1] + 1] if whole else flat[frames]
     session.on_recovery = lambda recovery: _tell(recovery, console)
     session.submit(flat)
-    labels = None if data.labels is None else data.labels[outcome.first :]
+    labels = None if data.labels is None else data.labels[frames]
     with FrameProgress(console, len(flat), labels) as progress:
         watch = asyncio.create_task(_bounded_drain(outcome))
         try:
@@ -101,6 +108,16 @@ async def stream_frames(
             watch.cancel()
     await session.close()
     outcome.error = outcome.error or session.failure
+
+
+def _check_same(session: Session, work: Work) -> None:
+    before = work.before
+    if before is not None and before.network != identity(session.network):
+        message = (
+            f"resume: {work.folder.path} was run by a cluster of another network, "
+            "plan, threshold or policy; start the cluster with the same settings"
+        )
+        raise ConfigError(message)
 
 
 def _tell(recovery: Recovery, console: Console) -> None:

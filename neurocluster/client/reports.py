@@ -186,6 +186,15 @@ class FrameReports:
         return np.concatenate([*done, np.zeros((0, 5), np.int64)])
 
 
+def open_bytes(partitions: int, links: int) -> int:
+    """Return what reports of frames take that are not complete yet.
+
+    They come ten times a second; the tables grow in doubles, once for that and once
+    for a BEAT that is late.
+    """
+    return 2 * 4 * ROOM * 8 * (2 + partitions * (FIELDS - 1) + 3 * links)
+
+
 def _grown(table: I64, more: int) -> I64:
     wider: npt.NDArray[np.int64] = np.zeros((more, *table.shape[1:]), np.int64)
     return np.concatenate([table, wider])

@@ -141,23 +141,25 @@ def _reports_of(epochs: I64, rows: Records, reports: I64) -> I64:
     return found
 
 
-def table_of(chunks: list[Chunk], reports: I64, first: int) -> FrameTable:
+def table_of(chunks: list[Chunk], reports: I64, frames: I64) -> FrameTable:
     """Join chunks into one table.
 
     Args:
         chunks: All of a run.
         reports: See `reports.FrameReports.take`.
-        first: The data set's index of the image streamed first.
+        frames: (streamed,) int64, each image's index in the data set.
     """
-    errors = {first + k: text for chunk in chunks for k, text in chunk.errors.items()}
+    errors = {
+        int(frames[k]): text for chunk in chunks for k, text in chunk.errors.items()
+    }
     empty = np.zeros((0, chunks[0].counts.shape[1] if chunks else 0), np.int32)
     rows = np.concatenate([c.rows for c in chunks] or [np.zeros(0, RESULT)])
-    frames = np.concatenate([c.frames for c in chunks] or [np.zeros(0, np.int64)])
+    positions = np.concatenate([c.frames for c in chunks] or [np.zeros(0, np.int64)])
     epochs = np.repeat([c.epoch for c in chunks], [len(c.frames) for c in chunks])
     own = _reports_of(epochs.astype(np.int64), rows, reports)
     known = own[:, 0] >= 0
     own[known, 0] += rows["input_spikes"][known]
     return FrameTable(
-        frames + first, rows, np.concatenate([c.counts for c in chunks] or [empty]),
+        frames[positions], rows, np.concatenate([c.counts for c in chunks] or [empty]),
         np.concatenate([c.potentials for c in chunks] or [empty]), errors, own,
     )  # fmt: skip

@@ -43,17 +43,20 @@ class ClusterPlan:
     """Hold a plan and answer what each node needs."""
 
     def __init__(self, fixed: FixedNetwork, plan: Plan, settings: Settings) -> None:
-        """Take a converted network, its partitions and the settings."""
-        self._fixed, self.plan, self._settings = fixed, plan, settings
+        """Take a converted network, its partitions and the settings.
+
+        Everything is made here: to compress a large network takes seconds, in which a
+        controller that has members would be silent.
+        """
+        self.fixed, self.plan, self._settings = fixed, plan, settings
         self.partitions = tuple(p.name for p in plan.partitions)
         self.links = {k.index: (k.source, k.destination) for k in plan.links}
         self.plan_hash = plan_hash(fixed, plan, settings)
-        self._prepared: dict[str, dict[str, Any]] = {}
+        nodes = (CLIENT, *self.partitions)
+        self._prepared = {node: self._prepare(node) for node in nodes}
 
     def prepare(self, node: str) -> dict[str, Any]:
-        """Return the body of PREPARE for a node; made once."""
-        if node not in self._prepared:
-            self._prepared[node] = self._prepare(node)
+        """Return the body of PREPARE for a node."""
         return self._prepared[node]
 
     def _prepare(self, node: str) -> dict[str, Any]:
@@ -74,12 +77,12 @@ class ClusterPlan:
             "plan_hash": self.plan_hash,
         }
         if node == CLIENT:
-            shared["ranks"] = rank_table(self._fixed.graph.input).tobytes()
+            shared["ranks"] = rank_table(self.fixed.graph.input).tobytes()
             shared["network"] = self.describe()
             return body
         partition = next(p for p in self.plan.partitions if p.name == node)
         spec = partition_spec(
-            self._fixed, partition, quantizer=settings.quantizer, fire=settings.fire,
+            self.fixed, partition, quantizer=settings.quantizer, fire=settings.fire,
             window=settings.window, max_spikes=settings.max_spikes,
         )  # fmt: skip
         body["partition"] = spec_to_wire(spec)
@@ -87,7 +90,7 @@ class ClusterPlan:
 
     def describe(self) -> dict[str, Any]:
         """Return what a client must know of the network."""
-        graph = self._fixed.graph
+        graph = self.fixed.graph
         source = graph.input
         return {
             "name": graph.name,
@@ -104,8 +107,8 @@ class ClusterPlan:
             "links": [
                 [k.index, k.name, k.source, k.destination] for k in self.plan.links
             ],
-            "thresholds": list(self._fixed.thresholds),
-            "offset": self._fixed.offset,
+            "thresholds": list(self.fixed.thresholds),
+            "offset": self.fixed.offset,
             "quantizer": self._settings.quantizer,
             "fire": self._settings.fire,
             "window": self._settings.window,

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from neurocluster.controller.roster import Member
 from neurocluster.dtypes import CLIENT
-from neurocluster.wire.shapes import RECEIVED_ROW, SENT_ROW
+from neurocluster.wire.shapes import NOT_MINE, RECEIVED_ROW, SENT_ROW
 
 SILENCE_NS: Final = 1_000_000_000
 """A node without a BEAT for this long (or 45 ms a worker and core) is lost."""
@@ -127,8 +127,9 @@ def unequal(links: Ends, reports: Iterable[Mapping[str, Any]]) -> Counts | None:
     got: dict[int, tuple[int, int]] = {}
     for table in reports:
         epoch = table["worker"].get("epoch", 0)
-        sent |= {row[0]: (epoch, row[-1]) for row in table["outbound"]}
-        got |= {row[0]: (epoch, row[-1]) for row in table["inbound"]}
+        for ends, found in ((table["outbound"], sent), (table["inbound"], got)):
+            mine = (row for row in ends if row[-1] != NOT_MINE)
+            found.update({row[0]: (epoch, row[-1]) for row in mine})
     for link in links:
         source, to = sent.get(link), got.get(link)
         if source is None or to is None or source[0] != to[0]:

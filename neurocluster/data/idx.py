@@ -46,6 +46,12 @@ class Dataset:
         """Return the number of images."""
         return len(self.images)
 
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes of images and labels."""
+        labels = 0 if self.labels is None else self.labels.nbytes
+        return self.images.nbytes + labels
+
 
 def parse_idx(data: bytes, source: str) -> npt.NDArray[np.uint8]:
     """Read an idx file's bytes (gzip or plain) into an array.

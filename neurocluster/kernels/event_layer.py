@@ -15,14 +15,17 @@ from neurocluster.dtypes import I32, I64, Bool
 from neurocluster.kernels.event import event_kernel, event_reset
 from neurocluster.kernels.layer import (
     CompiledLayer,
+    LayerSizes,
     aligned,
     conv_shape,
     conv_weights,
     input_plane,
     layer_record,
+    most_touched,
     touched,
 )
 from neurocluster.kernels.vector import FAR, NEVER
+from neurocluster.model.graph import Pair
 from neurocluster.model.spec import PartitionSpec
 
 MOST_VECTORS: Final = 64
@@ -109,8 +112,20 @@ def event_layer(spec: PartitionSpec, width: int, out: int) -> CompiledLayer:
     )  # fmt: skip
     return CompiledLayer(
         record, arrays, kernel, event_reset(), None, True, initial.size, 0,
-        np.flatnonzero(grid.owned), not spec.relu, int(touched(spec).max(initial=0)), 1,
+        np.flatnonzero(grid.owned), not spec.relu, most_touched(spec), 1,
     )  # fmt: skip
+
+
+def event_sizes(spec: PartitionSpec) -> LayerSizes:
+    """Return how large the tables of `event_layer` are."""
+    block, (top, bottom) = _block(spec), _read_rows(spec)
+    kh, kw = conv_shape(spec)[:2]
+    _, columns, depth = input_plane(spec)
+    cells = (bottom - top + kh - 1) * (columns + kw - 1) * block.padded
+    words = cells + depth * kh * kw * block.padded  # the start, the weights
+    words += 3 * spec.input_shape.size + 4 * (cells // block.lanes)
+    pairs = 2 * (block.rows * block.vectors + 2)
+    return LayerSizes(True, cells, 0, 4 * words + 8 * pairs, most_touched(spec), 1)
 
 
 def _block(spec: PartitionSpec) -> Block:
@@ -126,11 +141,17 @@ def _block(spec: PartitionSpec) -> Block:
     return Block(padded, lanes, spec.kernel[1] * padded // lanes, spec.kernel[0])
 
 
+def _read_rows(spec: PartitionSpec) -> Pair:
+    """Return the first row of the input that is read, and the row behind the last."""
+    kh, padding = conv_shape(spec)[0], conv_shape(spec)[4]
+    last = spec.rows[1] - 1 - padding + kh
+    return max(0, spec.rows[0] - padding), min(input_plane(spec)[0], last)
+
+
 def _grid(spec: PartitionSpec) -> Grid:
     kh, kw, _, _, ph, pw = conv_shape(spec)
-    height, columns, _ = input_plane(spec)
-    top = max(0, spec.rows[0] - ph)
-    bottom = min(height, spec.rows[1] - 1 - ph + kh)
+    _, columns, _ = input_plane(spec)
+    top, bottom = _read_rows(spec)
     y = np.arange(bottom - top + kh - 1) + top + ph - kh + 1
     x = np.arange(columns + kw - 1) + pw - kw + 1
     owned = (

@@ -26,6 +26,34 @@ def aligned(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     return copy
 
 
+@dataclass(frozen=True, slots=True)
+class LayerSizes:
+    """Say how large a partition's tables are, without building them.
+
+    Attributes:
+        fast: Whether the fast kernel runs it.
+        cells: Of one frame's state.
+        pool_cells: What its pooling stages remember of a frame.
+        array_bytes: The constant arrays.
+        most_touched: Most neurons one spike touches.
+        most_firings: Most firings of a neuron by one spike.
+    """
+
+    fast: bool
+    cells: int
+    pool_cells: int
+    array_bytes: int
+    most_touched: int
+    most_firings: int
+
+    @property
+    def context_bytes(self) -> int:
+        """Return what the state of one frame takes, padding cells included."""
+        level = 2 if self.fast else 4
+        cells = self.cells * (4 + level) + 4 * max(self.pool_cells, 1)
+        return cells + STATE.itemsize
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledLayer:
     """Hold one partition's constant arrays, its record and its kernels.
@@ -53,16 +81,13 @@ class CompiledLayer:
     most_firings: int
 
     @property
-    def context_bytes(self) -> int:
-        """Return what the state of one frame takes, padding cells included."""
-        level = 2 if self.fast else 4
-        cells = self.cells * (4 + level) + 4 * max(self.pool_cells, 1)
-        return cells + STATE.itemsize
-
-    @property
-    def array_bytes(self) -> int:
-        """Return what the constant arrays take."""
-        return sum(array.nbytes for array in self.arrays)
+    def sizes(self) -> LayerSizes:
+        """Return how large the tables are."""
+        return LayerSizes(
+            self.fast, self.cells, self.pool_cells,
+            sum(array.nbytes for array in self.arrays), self.most_touched,
+            self.most_firings,
+        )  # fmt: skip
 
     def new_states(self, count: int) -> tuple[Records, list[npt.NDArray[np.generic]]]:
         """Return (count,) STATE at the start of a frame, and what keeps it alive."""
@@ -126,8 +151,19 @@ def input_plane(spec: PartitionSpec) -> tuple[int, int, int]:
 
 def touched(spec: PartitionSpec) -> I32:
     """Return (input size,) int32: weights that one spike of an address adds."""
+    plane = np.repeat(_touched(spec), input_plane(spec)[2])
+    return plane.astype(np.int32)
+
+
+def most_touched(spec: PartitionSpec) -> int:
+    """Return the most weights that one spike of any address adds."""
+    return int(_touched(spec).max(initial=0))
+
+
+def _touched(spec: PartitionSpec) -> I64:
+    """Return (input rows * columns,) int64, see `touched`."""
     kh, kw, sh, sw, ph, pw = conv_shape(spec)
-    height, width, depth = input_plane(spec)
+    height, width, _ = input_plane(spec)
     first, last = spec.rows
     out_rows = np.arange(first, last) * sh - ph
     out_columns = np.arange(spec.neuron_shape.width) * sw - pw
@@ -135,5 +171,4 @@ def touched(spec: PartitionSpec) -> I32:
     rows = ((y >= out_rows) & (y < out_rows + kh)).sum(1)
     columns = ((x >= out_columns) & (x < out_columns + kw)).sum(1)
     channels = spec.channels[1] - spec.channels[0]
-    plane = np.repeat(np.outer(rows, columns).ravel() * channels, depth)
-    return plane.astype(np.int32)
+    return (np.outer(rows, columns) * channels).ravel()

@@ -9,12 +9,13 @@ import numpy as np
 from neurocluster.dtypes import I64, ONE
 from neurocluster.kernels.layer import (
     CompiledLayer,
+    LayerSizes,
     aligned,
     conv_shape,
     conv_weights,
     input_plane,
     layer_record,
-    touched,
+    most_touched,
 )
 from neurocluster.kernels.plain import (
     POOL_FIELDS,
@@ -59,13 +60,31 @@ def plain_layer(spec: PartitionSpec, width: int, out: int) -> CompiledLayer:
         address_channel=spec.channels[0],
     )  # fmt: skip
     settle = spec.fire == "settle"
-    largest = int(np.abs(spec.weight.astype(np.int64)).max(initial=0))
     return CompiledLayer(
         record, arrays, plain_kernel(width, out), plain_reset(),
         plain_open(out) if settle else None, False, cells, pool_cells,
-        np.arange(cells), False, int(touched(spec).max(initial=0)),
-        -(-largest // ONE) + 1 if settle else 1,
+        np.arange(cells), False, most_touched(spec), _most_firings(spec),
     )  # fmt: skip
+
+
+def plain_sizes(spec: PartitionSpec) -> LayerSizes:
+    """Return how large the tables of `plain_layer` are."""
+    rows, columns = spec.rows[1] - spec.rows[0], spec.neuron_shape.width
+    channels = spec.channels[1] - spec.channels[0]
+    stages, pool_cells, queue = _pool_stages(spec, rows, columns, channels)
+    cells = rows * columns * channels
+    size = 4 * (cells + spec.weight.size) + stages.nbytes + 8 * 2 * queue * 3
+    return LayerSizes(
+        False, cells, pool_cells, size, most_touched(spec), _most_firings(spec)
+    )
+
+
+def _most_firings(spec: PartitionSpec) -> int:
+    """Return how often one spike can make a neuron fire."""
+    if spec.fire != "settle" or not spec.weight.size:
+        return 1
+    largest = max(int(spec.weight.max()), -int(spec.weight.min()))
+    return -(-largest // ONE) + 1
 
 
 def _pool_stages(

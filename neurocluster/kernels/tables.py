@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from neurocluster.kernels.event_layer import event_layer, is_fast
-from neurocluster.kernels.layer import CompiledLayer
-from neurocluster.kernels.plain_layer import plain_layer
+from neurocluster.kernels.event_layer import event_layer, event_sizes, is_fast
+from neurocluster.kernels.layer import CompiledLayer, LayerSizes
+from neurocluster.kernels.plain_layer import plain_layer, plain_sizes
 from neurocluster.model.spec import PartitionSpec
 
 
@@ -18,3 +18,8 @@ def compile_layer(spec: PartitionSpec, width: int, out: int) -> CompiledLayer:
     """
     build = event_layer if is_fast(spec) else plain_layer
     return build(spec, width, out)
+
+
+def layer_sizes(spec: PartitionSpec) -> LayerSizes:
+    """Return how large a partition's tables are; nothing is built or compiled."""
+    return event_sizes(spec) if is_fast(spec) else plain_sizes(spec)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +12,9 @@ from neurocluster.dtypes import I64, U8, U32, Records
 from neurocluster.errors import RemoteLinkError
 from neurocluster.kernels.clock import monotonic_clock
 from neurocluster.link.records import CONTEXT, FAULTS, INBOUND, NODE, OUTBOUND
+from neurocluster.link.room import CONTROL_BYTES, outbox_packets, packet_room
 from neurocluster.metrics.histogram import BINS
 from neurocluster.wire.packet import HEADER_BYTES
-
-SLACK_BYTES: Final = 64
-CONTROL_BYTES: Final = 4096
-"""Room in the message buffer for a HELLO or a packet of wider integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +162,8 @@ class LinkBuffers:
         self, k: int, link: LinkSpec, window: int, most: int, burst: int, payload: int
     ) -> None:
         record = self.outbound[k]
-        packet = (HEADER_BYTES + max(most * link.width, payload) + 127) // 64 * 64
-        packets = burst // most + 2 * window + 4
+        packet = packet_room(link.width, most, payload)
+        packets = outbox_packets(window, most, burst)
         # Untouched pages of these buffers cost no memory.
         outbox = np.empty(packets * packet, np.uint8)
         pieces = np.zeros((packets, 2), np.int64)

@@ -121,7 +121,7 @@ class MemberRunner:
         self.state = s.Member(register, leased=leased)
         self._control = self._join(endpoint)
         self._data: DataPath | None = None
-        self._epoch, self._partition = 0, -1
+        self._generation, self._epoch, self._partition = 0, 0, -1
         self._totals, self._last_spikes = Totals(), dict[int, int]()
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -241,6 +241,9 @@ class MemberRunner:
     def _build(self, epoch: int, body: Mapping[str, Any]) -> None:
         """Build the engine beside the loop: beats go on while kernels compile."""
         loop = self._loop
+        if self._generation != self.state.generation:  # another controller's sessions
+            self._generation = self.state.generation
+            self._totals, self._go_cpu_ns = Totals(), 0
         inbound = [LinkSpec(*row) for row in body["inbound"]]
         outbound = [LinkSpec(*row) for row in body["outbound"]]
 

@@ -45,7 +45,7 @@ __all__ = [
 BEAT_NS: Final = 100_000_000
 GIVE_UP_NS: Final = 30_000_000_000
 """How long a member without a lease pipe keeps asking a silent controller."""
-CLIENT_GIVE_UP_NS: Final = 1_800_000_000
+CLIENT_GIVE_UP_NS: Final = 1_500_000_000
 """The same for a client that was welcomed once: its user wants to know."""
 PAUSE_NS: Final = 200_000_000
 """Time without any event: this process did not run, so it could hear nobody."""

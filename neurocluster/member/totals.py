@@ -7,6 +7,7 @@ from typing import Any
 
 from neurocluster.dtypes import U32
 from neurocluster.metrics.histogram import percentile
+from neurocluster.wire.shapes import NOT_MINE
 
 PEAKS = ("contexts_peak",)
 """Of a process's values, those of which the largest is kept."""
@@ -57,7 +58,8 @@ class Totals:
         """Return the rows of a member's report; see `wire.shapes`.
 
         Args:
-            epoch_spikes: Spikes of the present epoch by link.
+            epoch_spikes: Spikes of the last epoch by link; a link that is not there,
+                because this member had another part, gets `NOT_MINE`.
         """
         inbound = []
         for link, row in self.inbound.items():
@@ -66,10 +68,10 @@ class Totals:
                 for histogram in (self._transit, self._wire)
                 for p in (50, 99)
             ]
-            last = epoch_spikes.get(link, 0)
+            last = epoch_spikes.get(link, NOT_MINE)
             inbound.append([link, *row, *found, int(self._wire[link].sum()), last])
         outbound = [
-            [link, *row, epoch_spikes.get(link, 0)]
+            [link, *row, epoch_spikes.get(link, NOT_MINE)]
             for link, row in self.outbound.items()
         ]
         return {"inbound": inbound, "outbound": outbound, "worker": dict(self.worker)}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from neurocluster.errors import ConfigError
 
@@ -23,6 +23,20 @@ class RunFolder:
         """Take the folder; `make_folder` makes it."""
         self.path = path
         self.logs = path / "logs"
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        (self.path / name).unlink(missing_ok=True)
+
+    @contextmanager
+    def open_binary(self, name: str) -> Iterator[IO[bytes]]:
+        """Open a file of bytes that appears whole or not at all.
+
+        Raises:
+            ConfigError: It cannot be written.
+        """
+        with _whole(self.path / name, binary=True) as file:
+            yield file
 
     def write_text(self, name: str, text: str) -> None:
         """Write a file.
@@ -46,15 +60,12 @@ class RunFolder:
 
 
 @contextmanager
-def _whole(target: Path) -> Iterator[TextIO]:
+def _whole(target: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
     """Open a file that takes its name once all of it is written, or leaves nothing."""
     partial = target.with_name(f".{target.name}.part")
     try:
         try:
-            # A path that is no UTF-8 arrives as lone surrogates: escape, never fail.
-            with partial.open(
-                "w", newline="", encoding="utf-8", errors="backslashreplace"
-            ) as file:
+            with _open(partial, binary=binary) as file:
                 yield file
             partial.replace(target)
         finally:
@@ -62,6 +73,13 @@ def _whole(target: Path) -> Iterator[TextIO]:
     except OSError as error:
         message = f"cannot write {target}: {error.strerror}"
         raise ConfigError(message) from error
+
+
+def _open(path: Path, *, binary: bool) -> IO[Any]:
+    if binary:
+        return path.open("wb")
+    # A path that is no UTF-8 arrives as lone surrogates: escape, never fail.
+    return path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
 
 
 def make_folder(out: str | None, name: str) -> RunFolder:

@@ -32,12 +32,38 @@ def _fraction(right: Any) -> float:
     return round(float(np.mean(right)), 6)
 
 
+def stream_seconds(table: FrameTable) -> float:
+    """Return the time from the first send to the last result; 0 without results."""
+    rows = table.rows[table.good]
+    if not len(rows):
+        return 0.0
+    return float(rows["done_ns"].max() - rows["started_ns"].min()) / 1e9
+
+
+def recovery_lines(recoveries: Sequence[Recovery]) -> list[dict[str, Any]]:
+    """Return what summary.json has of the faults that were survived."""
+    return [
+        {"reason": r.reason, "last_finished": r.last, "seconds": r.seconds}
+        for r in recoveries
+    ]
+
+
 def summarise(
     network: Mapping[str, Any], table: FrameTable, data: Dataset,
     links: Sequence[Mapping[str, Any]], compared: Mapping[str, Any],
-    recoveries: Sequence[Recovery] = (),
+    recoveries: Sequence[Mapping[str, Any]] = (), seconds: float | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the contents of summary.json; accuracies are fractions."""
+    """Return the contents of summary.json; accuracies are fractions.
+
+    Args:
+        network: What PREPARE says of it.
+        table: Frames that have a result.
+        data: What was streamed.
+        links: Lines of links.csv.
+        compared: See `results.compare.compare`.
+        recoveries: See `recovery_lines`.
+        seconds: See `stream_seconds`; default that of the table.
+    """
     good = table.good
     rows, frames = table.rows[good], table.frames[good]
     latency = rows["done_ns"] - rows["started_ns"]
@@ -46,11 +72,7 @@ def summarise(
     reports = table.reports[good][known]
     neurons = network["neurons"]
     workers, cores = len(network["partitions"]), os.cpu_count() or 1
-    seconds = (
-        float(rows["done_ns"].max() - rows["started_ns"].min()) / 1e9
-        if len(rows)
-        else 0
-    )
+    seconds = stream_seconds(table) if seconds is None else seconds
     by_count = by_potential = None
     if labels is not None and len(labels):
         counts, potentials = table.counts[good], table.potentials[good]
@@ -73,10 +95,7 @@ def summarise(
         "oversubscribed": workers + 1 > cores,
         "frames": len(table.frames),
         "frames_failed": len(table.errors),
-        "recoveries": [
-            {"reason": r.reason, "last_finished": r.last, "seconds": r.seconds}
-            for r in recoveries
-        ],
+        "recoveries": list(recoveries),
         "accuracy_by_count": by_count,
         "accuracy_by_potential": by_potential,
         **compared,

@@ -32,7 +32,7 @@ WORKER_COLUMNS: Final = (
     "loop_lag_ns_max",
 )  # fmt: skip
 # Places in a report's rows, see `wire.shapes`.
-INDEX, PACKETS, BYTES, LAST = 0, 3, 4, 5
+INDEX, PACKETS, BYTES, LAST, WIRE_PACKETS = 0, 3, 4, 5, 10
 
 
 def frame_rows(table: FrameTable, labels: I64 | None) -> Iterator[Row]:
@@ -76,11 +76,9 @@ def link_rows(
         counts: See `client.reports.FrameReports.links`; None if nothing is known.
         error_ns: Of a transit time.
     """
-    sent = {row[INDEX]: row for report in reports for row in report["outbound"]}
-    got = {row[INDEX]: row for report in reports for row in report["inbound"]}
     lines = []
     for k, (index, _name, source, to) in enumerate(network["links"]):
-        out, in_ = sent.get(index), got.get(index)
+        sent, got = (_rows_of(reports, end, index) for end in ("outbound", "inbound"))
         values: dict[str, Any] = dict.fromkeys(LINK_COLUMNS)
         values |= {"link": index, "source": source, "destination": to}
         if counts is not None:
@@ -91,24 +89,31 @@ def link_rows(
                 "spikes_positive": spikes - negative,
                 "spikes_negative": negative,
             }
-        if out:
-            values |= {
-                "packets": out[PACKETS],
-                "bytes": out[BYTES],
-                "blocked_ns": out[LAST],
-            }
-        if in_:
-            values |= {
-                "transit_ns_max": in_[LAST],
-                "transit_ns_p50": in_[6],
-                "transit_ns_p99": in_[7],
-                "wire_ns_p50": in_[8],
-                "wire_ns_p99": in_[9],
-                "wire_packets": in_[10],
-                "transit_error_ns": error_ns,
-            }
+        if sent:
+            names = {"packets": PACKETS, "bytes": BYTES, "blocked_ns": LAST}
+            values |= {name: sum(r[at] for r in sent) for name, at in names.items()}
+        if got:
+            values |= _transit(got) | {"transit_error_ns": error_ns}
         lines.append(values)
     return lines
+
+
+def _rows_of(
+    reports: Sequence[Mapping[str, Any]], end: str, link: int
+) -> list[Sequence[int]]:
+    """Return the rows of all who had one end of a link, one after the other."""
+    return [row for report in reports for row in report[end] if row[INDEX] == link]
+
+
+def _transit(rows: Sequence[Sequence[int]]) -> dict[str, int]:
+    """Return times of a link: percentiles of who received most, and the longest."""
+    most = max(rows, key=lambda row: row[PACKETS])
+    names = ("transit_ns_p50", "transit_ns_p99", "wire_ns_p50", "wire_ns_p99")
+    return {
+        "transit_ns_max": max(row[LAST] for row in rows),
+        **dict(zip(names, most[LAST + 1 :], strict=False)),
+        "wire_packets": sum(row[WIRE_PACKETS] for row in rows),
+    }
 
 
 def worker_rows(
@@ -154,8 +159,8 @@ def layer_rows(
 
 def write_tables(
     folder: RunFolder, table: FrameTable, labels: I64 | None,
-    links: list[dict[str, Any]], workers: list[dict[str, Any]],
-    layers: list[dict[str, Any]],
+    links: Sequence[dict[str, Any]], workers: Sequence[dict[str, Any]],
+    layers: Sequence[dict[str, Any]],
 ) -> None:  # fmt: skip
     """Write every table of the run folder."""
     outputs = [f"count_{k}" for k in range(table.counts.shape[1])]
@@ -170,7 +175,10 @@ def write_tables(
 
 
 def write_maps(
-    folder: RunFolder, name: str, columns: tuple[str, ...], lines: list[dict[str, Any]]
+    folder: RunFolder,
+    name: str,
+    columns: tuple[str, ...],
+    lines: Sequence[dict[str, Any]],
 ) -> None:
     """Write maps as a CSV file."""
     folder.write_csv(name, columns, [[line[c] for c in columns] for line in lines])

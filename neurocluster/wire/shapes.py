@@ -23,6 +23,8 @@ OUTBOUND_ROW: Final = (
     "link", "spikes", "negative", "packets", "bytes", "blocked_ns", "epoch_spikes",
 )  # fmt: skip
 WORD: Final = 8
+NOT_MINE: Final = -1
+"""``epoch_spikes`` of a link that a member had in an earlier epoch only."""
 RECEIVED_ROW: Final = ("link", "spikes", "frame")
 """Columns of BEAT's inbound links, uint64; frame is the next one to be closed."""
 SENT_ROW: Final = ("link", "spikes", "packets")

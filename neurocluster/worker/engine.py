@@ -13,15 +13,15 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from neurocluster.dtypes import I64, ONE, Records
+from neurocluster.dtypes import I64, Records
 from neurocluster.errors import PotentialRangeError, RemoteLinkError
 from neurocluster.kernels.layer import CompiledLayer
 from neurocluster.kernels.tables import compile_layer
 from neurocluster.link.buffers import Handler, LinkBuffers, LinkSpec, link_fault
-from neurocluster.model.memory import REPORT_ROWS
 from neurocluster.model.spec import PartitionSpec
 from neurocluster.worker.packets import flush, receive, turn_functions
 from neurocluster.worker.records import ENGINE, REPORT_FIELDS
+from neurocluster.worker.room import REPORTS, most_payload, most_words
 
 
 class Engine:
@@ -47,15 +47,8 @@ class Engine:
         out = outbound[0].width
         self.layer = layer or compile_layer(spec, inbound[0].width, out)
         neurons = len(self.layer.neuron_cells)
-        burst = self.layer.most_touched * self.layer.most_firings
-        pool_fan = 1
-        for (kh, kw), (sh, sw) in spec.pools:
-            pool_fan *= -(-kh // sh) * -(-kw // sw)
-        words = max(spec.max_spikes * burst * pool_fan, 16)
-        if self.layer.start is not None:
-            most = int(np.abs(spec.initial.astype(np.int64)).max(initial=0)) // ONE + 2
-            words = max(words, neurons * most * pool_fan)
-        payload = max(4 * neurons, 8) if spec.is_output else 8
+        words = most_words(spec, self.layer.most_touched, self.layer.most_firings)
+        payload = most_payload(spec)
         self.node = LinkBuffers(
             inbound, outbound, window=spec.window, max_spikes=spec.max_spikes,
             epoch=epoch, burst_words=2 * words, payload_bytes=payload, clock=clock,
@@ -65,7 +58,7 @@ class Engine:
         self._output = np.zeros(max(payload // 4, 2), np.int32)
         self._cells = self.layer.neuron_cells.astype(np.int64)
         width = REPORT_FIELDS + self.node.counts
-        self._reports = np.zeros((REPORT_ROWS, width), np.uint64)
+        self._reports = np.zeros((REPORTS, width), np.uint64)
         self._result = np.zeros(8, np.int64)
         self.record: Records = np.zeros(1, ENGINE)
         start = self.layer.start
@@ -83,7 +76,7 @@ class Engine:
             "fast": int(self.layer.fast),
             "raised": int(self.layer.raised),
             "reports_at": self._reports.ctypes.data,
-            "report_size": REPORT_ROWS,
+            "report_size": REPORTS,
             "report_width": width,
             "output_at": self._output.ctypes.data,
         }.items():

@@ -1,24 +1,24 @@
-"""No worker takes more memory than `describe` says before anything starts."""
+"""No process takes more memory than `describe` says before anything starts."""
 
 import asyncio
 import json
-from pathlib import Path
+import subprocess
+import sys
+
+import pytest
 
 from neurocluster import LocalCluster, load_dataset
-from tests.support.processes import neurocluster
+from neurocluster.config import RunConfig
+from tests.support.overload import FAST
+from tests.support.processes import ENVIRONMENT, neurocluster, roster, start
+from tests.support.watch import Watch, anonymous_kib
 
 SPLIT = "conv1=rows:2"
 BUSY = {"window": 64, "hwm": 2, "max_spikes": 64}
 IDLE = {"window": 1, "hwm": 1, "max_spikes": 1}
-FRAMES = 1500
-
-
-def anonymous_kib(pid):
-    """Return a process's own memory; pages of libraries are not counted."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
-            return int(line.split()[1])
-    raise AssertionError(pid)
+FRAMES = 1000
+CUT = "conv1=rows:4,conv2=channels:2,fc1=neurons:2"
+ARRAY = 3000
 
 
 async def peaks(frames, **settings):
@@ -75,3 +75,69 @@ async def test_workers_stay_below_the_bound_of_describe():
         assert grown <= limit, f"{name}: {grown} KiB, describe allows {limit:.0f}"
     # The states of a window are most of the first layer's bound, and they are there.
     assert busy["conv1.0"] - base["conv1.0"] > limits["conv1.0"] / 2
+
+
+# -- every process -------------------------------------------------------------
+
+
+def described(folder, **settings):
+    """Write a config; return its path and what `describe` prints of it, in advance."""
+    path = folder / "c.toml"
+    path.write_text(RunConfig().replace(**settings).to_toml())
+    done = neurocluster("describe", "--json", "--config", path)
+    assert done.returncode == 0, done.stderr
+    return path, json.loads(done.stdout)
+
+
+def check(plan, found, names):
+    """Compare the peaks of all processes with the bounds of a plan."""
+    limits = {p["process"]: p["memory_bytes"] / 1024 for p in plan["processes"]}
+    assert set(names.values()) == set(limits)
+    for pid, name in names.items():
+        share = f"{name}: {found[pid]} KiB, describe allows {limits[name]:.0f}"
+        print(share)
+        assert found[pid] <= limits[name], share
+    # No bound is so wide that it says nothing.
+    assert all(3 * found[pid] > limits[name] for pid, name in names.items())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {**IDLE, "frames": 60, "compare": True},
+        {"window": 512, "split": CUT, "frames": 4000, "compare": False},
+    ],
+    ids=["small", "large window, cut"],
+)
+def test_every_process_of_a_run_stays_below_its_bound(tmp_path, settings):
+    path, plan = described(tmp_path, **settings)
+    process = start("run", "--config", path, "--out", tmp_path / "out", "--quiet")
+    with Watch(process.pid) as watch:
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    told = roster(tmp_path / "out")
+    names = {entry["pid"]: entry["partition"] for entry in told["workers"]}
+    names |= {told["controller"]["pid"]: "controller", process.pid: "client"}
+    # What else ran below was asked for the platform's name, and small.
+    launcher = max(watch.peaks.keys() - names.keys(), key=watch.peaks.get)
+    check(plan, watch.peaks, names | {launcher: "launcher"})
+
+
+def test_a_flood_of_images_is_slowed_down_and_takes_no_more(tmp_path):
+    path, plan = described(
+        tmp_path, window=64, hwm=2, max_spikes=64, split=SPLIT, frames=ARRAY,
+    )  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.overload", path], env=ENVIRONMENT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with Watch(process.pid) as watch:
+        out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    told = json.loads(out)
+    assert (told["array"], told["iterator"], told["errors"]) == (ARRAY, FAST, 0)
+    assert told["recoveries"] == 1
+    assert told["blocked_ns"] > 0
+    assert told["drawn_first"] <= 3 * 64
+    names = {int(pid): name for pid, name in told["pids"].items()}
+    check(plan, watch.peaks, names | {process.pid: "client"})

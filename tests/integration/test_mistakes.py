@@ -1,6 +1,7 @@
 """A user's mistakes: one line that names thing, place and remedy; no traceback."""
 
 import gzip
+import json
 import os
 import socket
 import struct
@@ -105,12 +106,25 @@ def test_a_folder_that_is_not_empty(tmp_path):
         ("--split", "conv1", "write LAYER=KIND:PARTS"),
         ("--quantizer", "foo", "none of hysteresis, floor, round"),
         ("--window", "0", "window: 0 must be from 1"),
+        ("--memory", "much", "memory: 'much' is no size; write bytes, or a number"),
+        ("--memory", "100M", "the limit is 100.0 MiB; most of it is the base of 7"),
         ("--start", "99999", "start: 99999 lies behind the 10000 frames"),
         ("--config", "/nowhere.toml", "cannot read config /nowhere.toml"),
     ],
 )
 def test_wrong_options(option, value, words):
     check(neurocluster("run", option, value), 2, words)
+
+
+def test_a_limit_of_memory_holds_for_controller_and_describe(tmp_path):
+    words = "this plan may take", "the limit is 100.0 MiB", "smaller window (now 16)"
+    path = tmp_path / "c.json"
+    done = neurocluster("controller", "--memory", "100M", "--connection", path)
+    check(done, 2, *words)
+    assert not path.exists()
+    done = neurocluster("describe", "--memory", "100M", "--json")
+    check(done, 2, *words)
+    assert json.loads(done.stdout)["cluster_memory_bytes"] > 100 << 20
 
 
 def test_wrong_thresholds():

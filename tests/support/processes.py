@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "neurocluster"]
+STARTED = []
 ENVIRONMENT = os.environ | {"NO_COLOR": "1"}
 
 
@@ -24,11 +25,23 @@ def neurocluster(*arguments, timeout=120, cwd=None, prefix=()):
 
 
 def start(*arguments, **options):
-    """Start a command; the caller waits for it."""
-    return subprocess.Popen(
+    """Start a command; the caller waits for it, `end_started` ends it at the latest."""
+    process = subprocess.Popen(
         [*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, **options,
     )  # fmt: skip
+    STARTED.append(process)
+    return process
+
+
+def end_started():
+    """End what a test started and left; a test that fails leaves much."""
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.communicate()
 
 
 def table(folder, name):

@@ -48,6 +48,7 @@ def test_every_setting_is_an_option_of_run():
         offset=st.floats(-1000, 1000), deadline_s=st.floats(0.1, 86400),
         quantizer=st.sampled_from(["hysteresis", "floor", "round"]),
         fire=st.sampled_from(["once", "settle"]), compare=st.booleans(),
+        memory=st.none() | st.integers(1, 1 << 50),
         split=st.dictionaries(texts, texts, max_size=3),
     )
 )  # fmt: skip
@@ -67,6 +68,7 @@ def test_command_line_forms():
     assert RunConfig().replace(threshold=2).threshold == (2.0,)
     assert RunConfig().replace(threshold="").threshold == ()
     assert RunConfig().replace(out=Path("a")).out == "a"
+    assert RunConfig().replace(memory="2G").memory == 2 << 30
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,8 @@ def test_command_line_forms():
         ({"split": 3}, "split: 3 is no table"),
         ({"split": "a=rows:2,a=rows:3"}, "layer a is named twice; a layer has one cut"),
         ({"name": "a/b"}, "name: 'a/b' must be a plain word"),
+        ({"memory": "5x"}, "memory: '5x' is no size; write bytes, or a number with K"),
+        ({"memory": 0}, "memory: 0 is no size"),
         ({"network": "a\0"}, "network: 'a\\x00' holds a NUL byte"),
     ],
 )

@@ -98,6 +98,28 @@ def client_stopped(good: list[Any]) -> Told:
     return told
 
 
+def controller_killed(good: list[Any]) -> Told:
+    """Kill -9 of the controller; another is started, stream --resume goes on."""
+    told = Told()
+    with ready_site() as (site, controller):
+        stream = running(site)
+        begin = time.monotonic()
+        injure.kill(controller.pid)
+        told.need(stream.wait() == 1, f"the client did not fail: {stream.text}")
+        told.detected_s = time.monotonic() - begin
+        told.need(told.detected_s < 2.5, "silence was detected too late")
+        told.need("error: the controller does not answer" in stream.text, stream.text)
+        told.need("frames have no result; go on with: " in stream.text, stream.text)
+        following = site.controller("following", *SLOW)
+        wait_for(lambda: following.text.count("registered") >= 4, "the old workers")
+        rest = site.start(
+            "rest", "stream", "--connect", "c.json", "--resume", "run", "--no-compare"
+        )
+        told.need(rest.wait() == 0, f"the rest failed: {rest.text}")
+        check_whole(told, site, "run", good)
+    return told
+
+
 def client_killed(good: list[Any]) -> Told:
     """Kill -9 of the client; the next one is served."""
     told = Told()
@@ -202,7 +224,8 @@ def full_disk(_good: list[Any]) -> Told:
 
 
 CASES: Final[dict[Callable[[list[Any]], Told], bool]] = {
-    client_stopped: True, client_killed: True, parent_killed: True, zombie: True,
+    client_stopped: True, controller_killed: True, client_killed: True,
+    parent_killed: True, zombie: True,
     duplicate: False, two_clients: False, full_disk: True,
 }  # fmt: skip
 """All cases, and whether each is part of the short form."""

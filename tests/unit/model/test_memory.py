@@ -1,67 +1,45 @@
-"""The memory bound is the formula of ARCHITECTURE.md, term by term."""
+"""The bounds of links and processes are the formulas of ARCHITECTURE.md."""
 
 import pytest
 
-from neurocluster.kernels.records import STATE
-from neurocluster.kernels.tables import compile_layer
 from neurocluster.model.memory import (
-    IPC_BYTES,
-    REPORT_FIELDS,
-    REPORT_ROWS,
-    link_bytes,
-    partition_bytes,
+    BASE_BYTES,
+    DECODER_BYTES,
+    KERNEL_BYTES,
+    PIPE_BYTES,
+    ClusterMemory,
+    ProcessMemory,
+    link_memory,
 )
-from neurocluster.worker.engine import Engine
-from tests.support.builders import link_specs, planned, small_graph, specs_of
-
-GRAPH = small_graph(0)
 
 
-def test_a_link_holds_both_queues_and_what_the_kernel_holds():
-    link = planned(GRAPH).links[1]
-    assert link.width == 2
-    assert link_bytes(link, 16, 512) == 34 * (512 * 2 + 64) + IPC_BYTES
-    assert link_bytes(link, 1, 1) == 4 * 66 + IPC_BYTES
+@pytest.mark.parametrize(("hwm", "most", "width"), [(16, 512, 2), (1, 1, 2), (3, 8, 4)])
+def test_a_link_holds_both_queues_and_what_the_kernel_holds(hwm, most, width):
+    found = link_memory(width, hwm, most)
+    packet = max(most * width, 8) + 128
+    assert found.sender == (hwm + 2) * packet + PIPE_BYTES
+    assert found.receiver == found.sender + (hwm + 2) * DECODER_BYTES
+    assert found.total == found.sender + found.receiver + KERNEL_BYTES
 
 
-@pytest.mark.parametrize("split", ["", "hidden=neurons:3"])
-@pytest.mark.parametrize(("window", "most"), [(1, 1), (4, 16), (64, 512)])
-def test_a_partition_holds_arrays_contexts_and_outboxes(split, window, most):
-    plan = planned(GRAPH, split)
-    spec = specs_of(GRAPH, plan, window=window, max_spikes=most)[0]
-    inbound, outbound = plan.inbound("conv.0"), plan.outbound("conv.0")
-    found = partition_bytes(
-        spec, inbound, outbound, touched=27, firings=2, array_bytes=5000,
-        context_bytes=700,
-    )  # fmt: skip
-    columns = 5 + len(inbound) + 2 * len(outbound)
-    assert found.weights == 5000 + (1 << 13) * columns * 8
-    assert found.contexts == window * 700
-    links = len(outbound)
-    assert links == (3 if split else 1)
-    assert found.outboxes == links * (27 * 2 * (2 * most + 64) + 2 * window * most)
-    assert found.total == found.weights + found.contexts + found.outboxes
+def test_a_link_counts_potentials_where_they_are_more_than_spikes():
+    assert link_memory(2, 1, 4, payload=4000).sender == 3 * 4128 + PIPE_BYTES
 
 
-@pytest.mark.parametrize("geometry", [{}, {"stride": (2, 2), "pools": ()}])
-def test_the_bytes_of_a_context_are_those_allocated(geometry):
-    graph = small_graph(0, **geometry)
-    for spec in specs_of(graph, planned(graph)):
-        layer = compile_layer(spec, 2, 2)
-        _, one = layer.new_states(1)
-        _, three = layer.new_states(3)
-        grown = sum(a.nbytes for a in three) - sum(a.nbytes for a in one)
-        assert 0 <= 2 * layer.context_bytes - grown <= 2 * STATE.itemsize
-        assert layer.array_bytes == sum(a.nbytes for a in layer.arrays)
+def process(name, role, **parts):
+    return ProcessMemory(name, role, **parts)
 
 
-def test_reports_are_as_large_as_the_bound_says():
-    plan = planned(GRAPH)
-    spec = specs_of(GRAPH, plan)[0]
-    links = [
-        link_specs(end) for end in (plan.inbound("conv.0"), plan.outbound("conv.0"))
-    ]
-    engine = Engine(spec, *links)
-    record = engine.record[0]
-    assert record["report_size"] == REPORT_ROWS
-    assert record["report_width"] == REPORT_FIELDS + 1 + 2
+def test_a_process_is_the_sum_of_its_parts():
+    found = process("a.0", "worker", network=1, window=2, queues=3, rebuild=4, data=5)
+    assert found.total == BASE_BYTES["worker"] + 15 == sum(found.parts.values())
+
+
+def test_a_cluster_is_all_processes_and_the_kernel():
+    parts = [process("a.0", "worker", window=7), process("client", "client", data=9)]
+    memory = ClusterMemory(tuple(parts), 11, 100)
+    assert memory.total == BASE_BYTES["worker"] + BASE_BYTES["client"] + 7 + 9 + 11
+    base = BASE_BYTES["worker"] + BASE_BYTES["client"]
+    assert memory.largest(2) == [
+        ("the base of 2 processes", base), ("the data of client", 9),
+    ]  # fmt: skip

@@ -1,0 +1,93 @@
+"""Find what a run that did not finish has still to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from neurocluster.cli.frames import choose_frames
+from neurocluster.config import RunConfig, load_config
+from neurocluster.data.idx import Dataset
+from neurocluster.dtypes import I64
+from neurocluster.errors import ConfigError
+from neurocluster.results.folder import RunFolder, make_folder
+from neurocluster.results.part import Part, load
+
+FREE: Final = ("compare", "deadline_s", "recovery_s", "spares", "memory")
+"""Settings that may differ when a run goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a client has to do.
+
+    Attributes:
+        config: Settings.
+        folder: Takes the results.
+        data: Data set.
+        frames: (n,) int64, indices in it of the frames to stream.
+        before: What earlier sessions of this run left, or None.
+    """
+
+    config: RunConfig
+    folder: RunFolder
+    data: Dataset
+    frames: I64
+    before: Part | None = None
+
+
+def new_work(config: RunConfig) -> Work:
+    """Return all frames of a new run, and make its folder."""
+    data, frames = choose_frames(config)
+    folder = make_folder(config.out, config.name)
+    folder.write_text("config.toml", config.to_toml())
+    return Work(config, folder, data, frames)
+
+
+def resumed_settings(run: Path, given: Mapping[str, Any]) -> RunConfig:
+    """Return the settings of a run that is to go on.
+
+    Args:
+        run: Its folder.
+        given: Options of this command.
+
+    Raises:
+        ConfigError: It is no run's folder, or an option contradicts it.
+    """
+    file = run / "config.toml"
+    if not file.exists():
+        message = f"resume: {run} is no folder of a run: it has no config.toml"
+        raise ConfigError(message)
+    for name, value in given.items():
+        if value is not None and name not in FREE:
+            option = name.replace("_", "-")
+            message = f"resume: {run} has its own settings; leave out --{option}"
+            raise ConfigError(message)
+    return load_config(file).replace(
+        **{name: value for name, value in given.items() if value is not None}
+    )
+
+
+def resumed_work(config: RunConfig, run: Path) -> Work:
+    """Return the frames of a run that have no result.
+
+    Raises:
+        ConfigError: What it left is damaged.
+    """
+    folder = RunFolder(run)
+    data, frames = choose_frames(config)
+    before = load(folder)
+    if before is not None:
+        frames = np.setdiff1d(frames, before.table.frames)
+    elif (run / "summary.json").exists():
+        frames = frames[:0]
+    return Work(config, folder, data, frames, before)
+
+
+def work_of(config: RunConfig, resume: Path | None) -> Work:
+    """Return what there is to do, in a new run or in one that goes on."""
+    return new_work(config) if resume is None else resumed_work(config, resume)

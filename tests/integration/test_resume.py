@@ -1,0 +1,117 @@
+"""A run that did not finish goes on with the frames that have no result."""
+
+import signal
+import time
+
+import pytest
+
+from tests.support.processes import (
+    kill,
+    neurocluster,
+    roster,
+    start,
+    summary,
+    table,
+    wait_for,
+)
+
+SLOW = ("--window", "1", "--threshold", "0.5")
+
+
+def results(out):
+    """Return what a run says of each frame, without times."""
+    return [
+        {k: v for k, v in row.items() if not k.endswith("_ns")}
+        for row in table(out, "frames.csv")
+    ]
+
+
+def assert_same(out, tmp_path, frames):
+    good = tmp_path / "good"
+    done = neurocluster("run", "--out", good, "--frames", frames, "--no-compare", *SLOW)
+    assert done.returncode == 0, done.stderr
+    rows, wanted = results(out), results(good)
+    assert [row["frame"] for row in rows] == [str(k) for k in range(frames)]
+    for row, one in zip(rows, wanted, strict=True):
+        if not row["spikes"]:  # its report was lost with the controller
+            row |= {k: one[k] for k in ("spikes", "spikes_pool", "synops")}
+    assert rows == wanted
+    assert summary(out)["accuracy_by_count"] == summary(good)["accuracy_by_count"]
+
+
+@pytest.mark.parametrize("end", ["kill", "interrupt"])
+def test_a_run_goes_on(end, tmp_path):
+    out = tmp_path / "out"
+    process = start("run", "--out", out, "--frames", 3000, "--no-compare", *SLOW)
+    found = roster(out)
+    time.sleep(0.5)
+    if end == "kill":
+        kill(found["controller"]["pid"])
+    else:
+        process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == (1 if end == "kill" else 130), errors
+    assert (
+        f"frames have no result; go on with: neurocluster run --resume {out}" in errors
+    )
+    assert (out / "unfinished.npz").exists()
+    first = len(table(out, "frames.csv"))
+    assert 0 < first < 3000
+    done = neurocluster("run", "--resume", out)
+    assert done.returncode == 0, done.stderr
+    assert not (out / "unfinished.npz").exists()
+    assert len(table(out, "workers.csv")) == 2 * 5
+    assert_same(out, tmp_path, 3000)
+    done = neurocluster("run", "--resume", out)
+    assert done.returncode == 0
+    assert f"Nothing to do: all frames of {out} have results." in done.stderr
+
+
+def test_a_stream_goes_on_with_another_controller(tmp_path):
+    connection, out = tmp_path / "c.json", tmp_path / "out"
+    controller = start("controller", "--connection", connection, *SLOW)
+    wait_for(connection.exists)
+    workers = start("worker", "--connect", connection, "--workers", 4)
+    client = start(
+        "stream", "--connect", connection, "--out", out, "--frames", 3000,
+        "--no-compare",
+    )  # fmt: skip
+    roster(out)
+    time.sleep(0.5)
+    controller.kill()
+    controller.communicate(timeout=5)
+    _, errors = client.communicate(timeout=10)
+    assert client.returncode == 1
+    assert "error: the controller does not answer any more" in errors
+    assert f"neurocluster stream --connect {connection} --resume {out}" in errors
+    before = connection.read_text()
+    other = start("controller", "--connection", connection, "--threshold", "0.9")
+    resume = ("stream", "--connect", connection, "--resume", out, "--no-compare")
+    wait_for(lambda: connection.read_text() != before)
+    done = neurocluster(*resume)
+    assert done.returncode == 2, done.stderr
+    assert "was run by a cluster of another network, plan, threshold" in done.stderr
+    other.send_signal(signal.SIGTERM)
+    other.communicate(timeout=5)
+    workers.communicate(timeout=10)  # they were told to leave
+    following = start("controller", "--connection", connection, *SLOW)
+    wait_for(connection.exists)
+    workers = start("worker", "--connect", connection, "--workers", 4)
+    done = neurocluster(*resume)
+    assert done.returncode == 0, done.stderr
+    assert_same(out, tmp_path, 3000)
+    following.send_signal(signal.SIGTERM)
+    following.communicate(timeout=5)
+    workers.communicate(timeout=5)
+
+
+def test_what_contradicts_the_run_is_refused(tmp_path):
+    out = tmp_path / "out"
+    assert neurocluster("run", "--out", out, "--frames", 5).returncode == 0
+    for options, words in (
+        (("--resume", out, "--frames", 9), "has its own settings; leave out --frames"),
+        (("--resume", tmp_path / "nix"), "is no folder of a run"),
+    ):
+        done = neurocluster("run", *options)
+        assert done.returncode == 2
+        assert words in done.stderr
