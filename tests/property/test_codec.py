@@ -23,6 +23,8 @@ from neurocluster.wire.packet import (
     encode_packet,
     packet_fields,
 )
+from neurocluster.wire.shapes import CONTROLLER, QUESTIONS
+from tests.support.status import entries, statuses
 
 LIMIT = 1 << 16
 packets = st.builds(
@@ -54,6 +56,8 @@ reports = st.fixed_dictionaries({
 })  # fmt: skip
 texts = st.text(max_size=9)
 SHAPED = {
+    "what": st.sampled_from(QUESTIONS), "controller": entries(CONTROLLER),
+    "status": st.none() | statuses(),
     "inbound": link_rows, "outbound": link_rows, "report": reports,
     "reports": st.lists(reports, max_size=2).map(tuple),
     "endpoints": st.lists(st.tuples(numbers, texts), max_size=3).map(tuple),
