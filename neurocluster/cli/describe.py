@@ -195,9 +195,7 @@ def print_memory(console: Console, memory: ClusterMemory, frames: int) -> None:
         f"The whole cluster takes at most {show_size(memory.total)}, measured as "
         "RssAnon; what forked processes share is counted in each. The client keeps at "
         f"most {memory.frame_bytes:,} bytes of each frame, here of {frames:,}, until "
-        "frames.csv is written; from Python it keeps only what you keep, and "
-        "reports.",
-        soft_wrap=True,
+        "frames.csv is written; from Python it keeps only what you keep, and reports."
     )
 
 
