@@ -71,8 +71,11 @@ def _part(outcome: Outcome, session: Session) -> Part:
     work, network = outcome.work, session.network
     table = table_of(outcome.chunks, session.frame_reports(), work.frames)
     totals = session.stage_reports()
+    nothing = np.zeros(4, np.int64)
+    parts = range(len(network["partitions"]))
+    sums = np.array([totals.get(k, nothing) for k in parts])
     part = Part(
-        identity(network), table, np.stack(list(totals.values())),
+        identity(network), table, sums,
         link_rows(network, session.reports, session.link_counts(), timer_error_ns()),
         worker_rows(network, session.reports, session.roster, totals),
         recovery_lines(session.recoveries), stream_seconds(table),

@@ -92,7 +92,7 @@ async def stream_frames(outcome: Outcome, console: Console) -> None:
     if len(frames) < len(flat):
         whole = len(frames) == frames[-1] - frames[0] + 1
         flat = flat[frames[0] : frames[-1] + 1] if whole else flat[frames]
-    session.on_recovery = lambda recovery: _tell(recovery, console)
+    session.on_recovery(lambda recovery: _tell(recovery, console))
     session.submit(flat)
     labels = None if data.labels is None else data.labels[frames]
     with FrameProgress(console, len(flat), labels) as progress:

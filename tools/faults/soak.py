@@ -80,7 +80,7 @@ class Soak:
             session = cluster.session
             if session is None:
                 raise RuntimeError
-            session.on_recovery = self._recovery
+            session.on_recovery(self._recovery)
             work = [asyncio.create_task(self._sample(cluster))]
             if self._every_s:
                 work.append(asyncio.create_task(self._injure(cluster)))

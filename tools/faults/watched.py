@@ -140,7 +140,7 @@ class Watch:
         session = self._cluster.session
         if session is None:
             return
-        session.on_recovery = self._recovery
+        session.on_recovery(self._recovery)
         self.seen.recoveries = session.recoveries
         session.submit(self._images)
         await self._collect(session)
