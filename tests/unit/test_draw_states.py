@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from neurocluster.controller import epochs, members, session, watch, wiring
+from neurocluster.member import state as member
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -47,3 +50,22 @@ def test_every_phase_can_be_reached_and_left(tool):
         left = {phase for (phase, _), step in table.items() if step.to}
         assert reached == phases
         assert phases - left == {type(first)["ENDED"]}
+
+
+def test_architecture_tells_the_present_time_outs():
+    table = {
+        "beat, and REGISTER": [member.BEAT_NS],
+        "lease": [members.LEASE_MS * 1_000_000],
+        "silence": [watch.SILENCE_NS],
+        "stalled link": [watch.STALL_NS],
+        "wiring": [wiring.WIRE_NS],
+        "losses": [epochs.TOGETHER_NS],
+        "reports": [session.STOP_NS, session.REPORT_NS],
+        "drain": [session.DRAIN_NS],
+        "a client gives up": [member.CLIENT_GIVE_UP_NS, member.GIVE_UP_NS],
+    }
+    lines = (ROOT / "ARCHITECTURE.md").read_text().splitlines()
+    for name, times in table.items():
+        (row,) = (line for line in lines if line.startswith(f"| {name}"))
+        for time_ns in times:
+            assert f"{time_ns / 1e9:g} s" in row
