@@ -47,6 +47,7 @@ class Course:
         gathering: Reports of frames, likewise.
         stopping: Somebody asked the cluster to stop.
         said_idle: The controller was told that no frame is in flight any more.
+        closing: So it was, or will be, because the client leaves.
         news: Set whenever something changed.
         go: Set when the cluster runs, or never will.
         tables: Set when the session is over for the controller.
@@ -68,7 +69,7 @@ class Course:
         self.on_recovery: Callable[[Recovery], None] = lambda _recovery: None
         self.stream: Stream | None = None
         self.gathering: Gathering | None = None
-        self.stopping = self.said_idle = self._cut = False
+        self.stopping = self.said_idle = self.closing = self._cut = False
         self.news, self.go, self.tables = (asyncio.Event() for _ in range(3))
         self._engine: Engine | None = None
         self._next: Engine | None = None
@@ -92,6 +93,8 @@ class Course:
             self.stream.restart(engine)
         self._engine = engine
         self._recovered()
+        if self.closing and not self.in_flight:  # it came back: IDLE may be lost
+            self._send_idle()
         self.go.set()
         self.news.set()
 

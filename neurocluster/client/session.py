@@ -155,15 +155,16 @@ class Session:
 
         After it, `reports` holds the tables, `failure` why something went wrong.
         """
-        course, runner, self._runner = self._course, self._runner, None
-        if runner is None:
+        course, runner = self._course, self._runner
+        if runner is None or course.closing:
             return
         self.stop()
         if not course.roster and course.failure is None:
             runner.event(StopAsked("left before the cluster was complete", 0))
         elif course.failure is None:
             await self._all_reported()
-            runner.send(Kind.IDLE, {"report": runner.report()})
+            self._send_idle()
+        course.closing = True
         limit = CLOSE_S if course.failure is None or course.said_idle else FAILED_S
         try:
             async with asyncio.timeout(limit):
@@ -172,6 +173,7 @@ class Session:
             if course.failure is None:
                 course.failure = ControllerLost("the controller sent no final tables")
         runner.close()
+        self._runner = None
 
     async def _all_reported(self) -> None:
         """Wait until every partition has reported every finished frame."""
