@@ -91,6 +91,8 @@ class Course:
             self._begin(engine)
         else:
             self.stream.restart(engine)
+            if self._engine is not None and self.gathering is not None:
+                self.gathering.join(self._engine)
         self._engine = engine
         self._recovered()
         if self.closing and not self.in_flight:  # it came back: IDLE may be lost
@@ -186,8 +188,8 @@ class Course:
         self.news.set()
 
     def _reported(self, epoch: int, partition: int, rows: bytes) -> None:
-        if self.gathering is not None:
-            unequal = self.gathering.reported(epoch, partition, rows)
+        if self.gathering is not None and self._engine is not None:
+            unequal = self.gathering.reported(self._engine, epoch, partition, rows)
             if unequal is not None:
                 self.fail(ClusterError(str(unequal)))
 

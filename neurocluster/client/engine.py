@@ -23,6 +23,7 @@ from neurocluster.errors import RemoteLinkError
 from neurocluster.link.buffers import Handler, LinkBuffers, LinkSpec, link_fault
 
 STARTED: Final = list(CLIENT.names or ()).index("started")
+REPORT_COUNT: Final = list(CLIENT.names or ()).index("report_count")
 RESULT_COUNT: Final = list(CLIENT.names or ()).index("result_count")
 
 
@@ -123,6 +124,11 @@ class Engine:
         return self._fields[RESULT_COUNT]
 
     @property
+    def unreported(self) -> int:
+        """Return how many rows `take_reports` would return."""
+        return self._fields[REPORT_COUNT]
+
+    @property
     def can_start(self) -> bool:
         """Tell whether the window has room for another frame."""
         return self.in_flight < self.window
@@ -185,7 +191,7 @@ class Engine:
     def take_reports(self) -> U64:
         """Return and forget what the links carried of finished frames.
 
-        It must be called as often as `take_results`.
+        It must be called before they are `records.RESULTS`.
 
         Returns:
             (n, columns) uint64: the frame, then what `link.sender.write_counts` writes.

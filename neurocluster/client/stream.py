@@ -134,7 +134,7 @@ class Stream:
         self._feed: Feed | None = None
         self._suspect = Suspect()
         self._first_ns: dict[int, int] = {}
-        self._scheduled = False
+        self._scheduled = self._filling = False
         self.chunks: deque[Chunk] = deque()
         self.last = -1
         self.error: Exception | None = None
@@ -193,10 +193,12 @@ class Stream:
         return input_order(image, self._input)
 
     def _fill(self) -> None:
+        """Start what the window has room for, and see whether that is all there is."""
         if self._feed is None:
             return
         self._feed.fill(self._engine)
-        if self._feed.ended:
+        self._filling = not self._feed.ended
+        if not self._filling:
             self.error = self.error or self._feed.error
             self._on_news()
 
@@ -215,7 +217,7 @@ class Stream:
 
     def after_turn(self) -> None:
         """Start what the window has room for; hand over what finished."""
-        if self._feed is not None and not self._feed.ended:
+        if self._filling:
             self._fill()
         count = self._engine.finished
         if not count or (self._scheduled and count < RESULTS // 2):
@@ -225,7 +227,8 @@ class Stream:
             self._later(DELIVERY_S, self.collect)
         else:
             self.collect()
-            self._fill()
+            if self._filling:  # a frame that had to run alone has finished
+                self._fill()
 
     def collect(self) -> None:
         """Move finished frames into `chunks`."""
@@ -274,6 +277,7 @@ class Stream:
             self._condemn()
         if self._feed is not None:
             self._feed.restart(engine, alone=self._suspect.alone)
+            self._filling = True
 
     def _condemn(self) -> None:
         """Give up the frame that ended epoch after epoch, the last one alone."""
