@@ -1,7 +1,7 @@
 """Follow the course of a session: what the cluster tells its client, and the answers.
 
-`client.session` is what a user calls; `Duties` is what `member.run` calls. Both meet
-here, on one event loop.
+`client.session` is what a user calls, `client.duties` what `member.run` calls. Both
+meet here, on one event loop.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-
-import numpy as np
 
 from neurocluster.client.engine import Engine
 from neurocluster.client.gathering import Gathering
@@ -25,7 +23,6 @@ from neurocluster.errors import (
     PotentialRangeError,
     WorkerLost,
 )
-from neurocluster.link.buffers import LinkSpec
 from neurocluster.member.state import EXIT_DONE, EXIT_LOST
 from neurocluster.model.graph import Input, Shape
 from neurocluster.wire.control import Control, Kind
@@ -238,41 +235,3 @@ class Course:
     def unfinished(self) -> tuple[int, ...]:
         """Return the positions of images that have no result."""
         return self.stream.unfinished if self.stream is not None else ()
-
-
-class Duties:
-    """Do the client's part of a cluster's life; see `member.run.Duties`."""
-
-    always_receive = True
-
-    def __init__(self, course: Course) -> None:
-        """Tell a course what happens."""
-        self._course = course
-        self.after_turn, self.deliver = course.after_turn, course.deliver
-        self.run, self.left = course.went, course.left
-
-    def build(
-        self, epoch: int, body: Mapping[str, Any], inbound: list[LinkSpec],
-        outbound: list[LinkSpec],
-    ) -> Engine:  # fmt: skip
-        """Build the engine of an epoch."""
-        settings = body["settings"]
-        return Engine(
-            inbound, outbound, ranks=np.frombuffer(settings["ranks"], np.int16),
-            window=settings["window"], max_spikes=settings["max_spikes"], epoch=epoch,
-        )  # fmt: skip
-
-    def bound(self, body: Mapping[str, Any], engine: Any) -> None:
-        """Give the course its next engine."""
-        self._course.built(body["settings"]["network"], engine)
-
-    def reports(self) -> bytes:
-        """Return nothing: the client reports no frames."""
-        return b""
-
-    def beat(self) -> dict[str, Any]:
-        """Return how far the session came, and how many frames are open."""
-        course = self._course
-        if course.stream is not None:
-            course.stream.collect()  # so that finished and open frames fit together
-        return {"finished": course.last_finished(), "open_frames": course.in_flight}

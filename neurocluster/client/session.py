@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from neurocluster.client.course import STOPPED, Course, Duties
+from neurocluster.client.course import STOPPED, Course
+from neurocluster.client.duties import Duties
 from neurocluster.client.results import Chunk, Recovery
 from neurocluster.dtypes import I64
 from neurocluster.errors import ClusterError, ClusterStopped, ControllerLost

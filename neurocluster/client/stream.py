@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -20,6 +19,7 @@ from neurocluster.client.feed import ArrayFeed, Feed, IteratorFeed, Starter
 from neurocluster.client.ledger import Ledger
 from neurocluster.client.records import RESULTS
 from neurocluster.client.results import Chunk
+from neurocluster.client.suspect import Suspect
 from neurocluster.coding.delay import (
     check_image,
     image_shapes,
@@ -32,8 +32,6 @@ from neurocluster.model.graph import Input
 
 DELIVERY_S: Final = 0.005
 """How long finished frames may wait for others while more are in flight."""
-TIMES_TOGETHER: Final = 2
-"""Epochs that may fail with one oldest open frame before it is run alone."""
 Later = Callable[[float, Callable[[], None]], object]
 
 
@@ -72,33 +70,6 @@ def as_array(image: Any, frame: int) -> npt.NDArray[Any]:
     except (ValueError, TypeError) as error:
         message = f"frame {frame}: the image is no array: {error}"
         raise FrameError(message, frame) from error
-
-
-@dataclass(slots=True)
-class Suspect:
-    """Remember the frame that was the oldest open one when epochs failed.
-
-    After two such epochs in a row it is run alone; after three it is given up, and the
-    others go on without it (protocol of recovery, "poison").
-    """
-
-    frame: int = -1
-    times: int = 0
-
-    def failed(self, frame: int) -> None:
-        """Note that an epoch failed with this oldest open frame."""
-        self.times = self.times + 1 if frame == self.frame else 1
-        self.frame = frame
-
-    @property
-    def alone(self) -> bool:
-        """Tell whether it must run alone."""
-        return self.times == TIMES_TOGETHER
-
-    @property
-    def guilty(self) -> bool:
-        """Tell whether it failed even alone."""
-        return self.times > TIMES_TOGETHER
 
 
 class Stream:

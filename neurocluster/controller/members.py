@@ -56,7 +56,7 @@ class Members(Recovery):
 
     def _admit(self, peer: bytes, body: Mapping[str, Any], now_ns: int) -> Member:
         member = self._door.admit(peer, body, now_ns)
-        self._post.log(f"registered {member.name}")
+        self._post.log(f"registered {member.role} (pid {member.pid} on {member.host})")
         if member.role == CLIENT:
             self._begin_session(now_ns)
         return member

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
 import os
-import resource
 import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from neurocluster.errors import NeuroclusterError, RemoteLinkError, WireError
 from neurocluster.link.buffers import LinkSpec
 from neurocluster.member import state as s
+from neurocluster.member.account import Account
 from neurocluster.member.data import LETTERS, DataPath, EngineLike
-from neurocluster.member.totals import Totals
+from neurocluster.member.duties import Duties
 from neurocluster.transport.control import ControlSocket
 from neurocluster.transport.zeromq import new_context
 from neurocluster.wire.control import (
@@ -38,41 +37,6 @@ NO_COUNTERS: Final[Mapping[str, Any]] = {
     "packets": 0,
 }  # fmt: skip
 _log = logging.getLogger(__name__)
-
-
-class Duties(Protocol):
-    """What a worker or a client does at each step; the member calls it."""
-
-    @property
-    def always_receive(self) -> bool:
-        """Tell whether to receive while a link is blocked (the client's rule)."""
-
-    def build(
-        self, epoch: int, body: Mapping[str, Any], inbound: list[LinkSpec],
-        outbound: list[LinkSpec],
-    ) -> EngineLike:  # fmt: skip
-        """Build the engine of an epoch; runs in a thread, for it may compile."""
-
-    def bound(self, body: Mapping[str, Any], engine: EngineLike) -> None:
-        """Take the engine that was built; the epoch before is over."""
-
-    def run(self, roster: tuple[Mapping[str, Any], ...]) -> None:
-        """Start to process."""
-
-    def after_turn(self) -> None:
-        """Do what follows a turn of the pump."""
-
-    def reports(self) -> bytes:
-        """Return the frame reports since the last call, rows of uint64."""
-
-    def beat(self) -> dict[str, Any]:
-        """Return the fields of BEAT that the links do not know: ``finished``."""
-
-    def deliver(self, message: Control) -> None:
-        """Take a message meant for the client."""
-
-    def left(self, code: int, text: str) -> None:
-        """Note that the member ended."""
 
 
 class MemberRunner:
@@ -121,12 +85,9 @@ class MemberRunner:
         self.state = s.Member(register, leased=leased)
         self._control = self._join(endpoint)
         self._data: DataPath | None = None
-        self._generation, self._epoch, self._partition = 0, 0, -1
-        self._totals, self._last_spikes = Totals(), dict[int, int]()
+        self._account = Account()
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._lag_ns = 0
-        self._go_cpu_ns = 0
         self._due = self._loop.time()
         self.done: asyncio.Future[int] = self._loop.create_future()
         self._tick()
@@ -154,7 +115,7 @@ class MemberRunner:
 
     def _tick(self) -> None:
         late = self._loop.time() - self._due
-        self._lag_ns = max(self._lag_ns, int(late * 1e9))
+        self._account.late(int(late * 1e9))
         self._due = self._loop.time() + TICK_S
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self._pulse()
@@ -221,7 +182,7 @@ class MemberRunner:
                 self._close_data()
             case s.Report():
                 self.send(Kind.REPORT, {"report": self.report()})
-                self._totals, self._go_cpu_ns = Totals(), 0
+                self._account.forget()
             case s.Deliver(message):
                 self._duties.deliver(message)
             case s.Leave(code, text):
@@ -241,9 +202,7 @@ class MemberRunner:
     def _build(self, epoch: int, body: Mapping[str, Any]) -> None:
         """Build the engine beside the loop: beats go on while kernels compile."""
         loop = self._loop
-        if self._generation != self.state.generation:  # another controller's sessions
-            self._generation = self.state.generation
-            self._totals, self._go_cpu_ns = Totals(), 0
+        self._account.begin(self.state.generation)
         inbound = [LinkSpec(*row) for row in body["inbound"]]
         outbound = [LinkSpec(*row) for row in body["outbound"]]
 
@@ -276,8 +235,9 @@ class MemberRunner:
             _log.exception("cannot build the engine")
             self._cannot(repr(error))
             return
-        partition, self._epoch = body["partition"], epoch
-        self._partition = -1 if partition is None else int(partition["index"])
+        partition = body["partition"]
+        number = -1 if partition is None else int(partition["index"])
+        self._account.epoch, self._account.partition = epoch, number
         self._duties.bound(body, built)
         self.event(s.Bound(self._data.endpoint))
 
@@ -301,7 +261,7 @@ class MemberRunner:
         self._woken()
 
     def _run(self, roster: tuple[Mapping[str, Any], ...]) -> None:
-        self._go_cpu_ns = self._go_cpu_ns or time.process_time_ns()
+        self._account.run()
         self._duties.run(roster)
         if self._data is not None:
             self._data.start(self._fault, self._duties.after_turn)
@@ -319,35 +279,21 @@ class MemberRunner:
         """Send the frame reports that came since, under the epoch they are of."""
         rows = self._duties.reports()
         if rows:
-            body = {"partition": self._partition, "rows": rows}
-            message = Control(Kind.FRAMES, body, self.state.generation, self._epoch)
+            account, generation = self._account, self.state.generation
+            body = {"partition": account.partition, "rows": rows}
+            message = Control(Kind.FRAMES, body, generation, account.epoch)
             self._control.send(encode_control(message))
 
     def report(self) -> dict[str, Any]:
         """Return the tables of this session: links and process."""
-        totals, spikes = copy.deepcopy(self._totals), self._last_spikes
-        if self._data is not None:
-            self._data.add_to(totals)
-            spikes = self._data.spikes()
-        cpu_ns = time.process_time_ns()
-        totals.worker |= {
-            "partition": self._partition,
-            "pid": os.getpid(),
-            "epoch": self._epoch,
-            "cpu_ns": cpu_ns,
-            "run_cpu_ns": cpu_ns - (self._go_cpu_ns or cpu_ns),
-            "rss_kib": int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),
-            "loop_lag_ns_max": self._lag_ns,
-        }
-        return totals.report(spikes)
+        return self._account.report(self._data)
 
     def _close_data(self) -> None:
         """Close the data sockets; keep what they counted."""
         data, self._data = self._data, None
         if data is not None:
             self._send_frames()
-            data.add_to(self._totals)
-            self._last_spikes = data.spikes()
+            self._account.add(data)
             data.close()
 
     def close(self) -> None:

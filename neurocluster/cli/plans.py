@@ -1,0 +1,103 @@
+"""Define the commands that stream nothing: `describe`, `warm` and `bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neurocluster.cli.app import app
+from neurocluster.cli.exits import guarded
+from neurocluster.cli.options import (
+    Config,
+    Data,
+    Fire,
+    Hwm,
+    Json,
+    MaxSpikes,
+    Memory,
+    Network,
+    Offset,
+    QuantizerOption,
+    Quiet,
+    SplitOption,
+    Threshold,
+    Window,
+    configured,
+)
+
+
+@app.command()
+def describe(
+    network: Network = None, data: Data = None, threshold: Threshold = None,
+    quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
+    split: SplitOption = None, window: Window = None, max_spikes: MaxSpikes = None,
+    hwm: Hwm = None, memory: Memory = None, config: Config = None,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Show layers, partitions, links, memory and predicted traffic; start nothing.
+
+    The memory of each process is bounded, in MiB of RssAnon; with --memory the plan is
+    refused (exit code 2) if all together may take more.
+
+    Example: neurocluster describe --split conv1=rows:4
+    """
+    given = dict(locals())
+
+    def action() -> int:
+        from neurocluster.cli.describe import describe_command
+
+        return describe_command(configured(config, given), json=json)
+
+    guarded(action)
+
+
+@app.command()
+def warm(
+    network: Network = None, quantizer: QuantizerOption = None, fire: Fire = None,
+    split: SplitOption = None, config: Config = None, quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Compile the kernels of a network and keep them, so that runs start at once.
+
+    Example: neurocluster warm
+    """
+    given = dict(locals())
+
+    def action() -> int:
+        from neurocluster.cli.run import warm_command
+
+        return warm_command(configured(config, given), quiet=quiet)
+
+    guarded(action)
+
+
+@app.command()
+def bench(
+    yardsticks: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Programs to compare with, same rounds."),
+    ] = None,
+    network: Network = None, threshold: Threshold = None,
+    frames: Annotated[
+        int, typer.Option(min=100, help="Frames of a cluster run.")
+    ] = 3000,
+    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds.")] = 5,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Measure kernels, hops, links, starts and the cluster, in interleaved rounds.
+
+    Each round takes about a minute, with yardsticks two. What needs
+    yardsticks stays empty without them. Quote ratios: figures alone move with the
+    machine's load.
+
+    Example: neurocluster bench --rounds 3 --json > bench.json
+    """
+
+    def action() -> int:
+        from neurocluster.bench.command import bench_command
+
+        settings = configured(None, {"network": network, "threshold": threshold})
+        return bench_command(settings, yardsticks, frames, rounds, json=json)
+
+    guarded(action)

@@ -1,0 +1,93 @@
+"""Define the commands that stream frames: `run` and `stream`."""
+
+from __future__ import annotations
+
+from neurocluster.cli.app import app
+from neurocluster.cli.exits import guarded
+from neurocluster.cli.options import (
+    Compare,
+    Config,
+    Connect,
+    Data,
+    Deadline,
+    Fire,
+    Frames,
+    Hwm,
+    Json,
+    Level,
+    MaxSpikes,
+    Memory,
+    Name,
+    Network,
+    Offset,
+    Out,
+    QuantizerOption,
+    Quiet,
+    Recovery,
+    Resume,
+    Spares,
+    SplitOption,
+    Start,
+    Threshold,
+    Window,
+    configured,
+    log_level,
+)
+
+
+@app.command()
+def run(
+    network: Network = None, data: Data = None, frames: Frames = None,
+    start: Start = None, threshold: Threshold = None, quantizer: QuantizerOption = None,
+    fire: Fire = None, offset: Offset = None, split: SplitOption = None,
+    window: Window = None, max_spikes: MaxSpikes = None, hwm: Hwm = None,
+    memory: Memory = None, out: Out = None, name: Name = None,
+    deadline_s: Deadline = None, recovery_s: Recovery = None, spares: Spares = None,
+    compare: Compare = None, config: Config = None, resume: Resume = None,
+    json: Json = False, quiet: Quiet = False, log: Level = "warning",
+) -> None:  # fmt: skip
+    """Run a network on this machine: controller, workers and client as processes.
+
+    Example: neurocluster run --frames 1000 --split conv1=rows:4 --out results
+    """
+    given = dict(locals())
+
+    def action() -> int:
+        log_level(log)
+        settings = configured(config, given, resume)
+        from neurocluster.launch.spawn import spawn_template
+
+        template = spawn_template()  # first: it imports while we do
+        try:
+            from neurocluster.cli.run import run_command
+
+            return run_command(settings, template, resume, json=json, quiet=quiet)
+        finally:
+            template.discard()
+
+    guarded(action)
+
+
+@app.command()
+def stream(
+    connect: Connect, data: Data = None, frames: Frames = None, start: Start = None,
+    out: Out = None, name: Name = None, compare: Compare = None, resume: Resume = None,
+    json: Json = False, quiet: Quiet = False, log: Level = "warning",
+) -> None:  # fmt: skip
+    """Stream frames through a cluster that was started by hand; write the results.
+
+    A run that failed or was interrupted goes on by --resume RUN: only frames without
+    a result are streamed, and its tables hold each frame once.
+
+    Example: neurocluster stream --connect c.json --frames 1000
+    """
+    given = dict(locals())
+
+    def action() -> int:
+        from neurocluster.cli.stream import stream_command
+
+        log_level(log)
+        settings = configured(None, given, resume)
+        return stream_command(settings, connect, resume, json=json, quiet=quiet)
+
+    guarded(action)
