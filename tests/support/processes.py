@@ -24,11 +24,11 @@ def neurocluster(*arguments, timeout=120, cwd=None, prefix=()):
     )  # fmt: skip
 
 
-def start(*arguments, **options):
+def start(*arguments, log=subprocess.PIPE, **options):
     """Start a command; the caller waits for it, `end_started` ends it at the latest."""
     process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, **options,
+        [*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE, stderr=log,
+        text=True, env=ENVIRONMENT, **options,
     )  # fmt: skip
     STARTED.append(process)
     return process
