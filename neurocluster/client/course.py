@@ -88,8 +88,7 @@ class Course:
             self._begin(engine)
         else:
             self.stream.restart(engine)
-            if self._engine is not None and self.gathering is not None:
-                self.gathering.join(self._engine)
+            self.gather()
         self._engine = engine
         self._recovered()
         if self.closing and not self.in_flight:  # it came back: IDLE may be lost
@@ -206,6 +205,11 @@ class Course:
         self._send_idle()
         if self._cut:
             self.fail(ClusterStopped(STOPPED))
+
+    def gather(self) -> None:
+        """Join the reports that came up to now."""
+        if self.gathering is not None and self._engine is not None:
+            self.gathering.join(self._engine)
 
     # -- ends ------------------------------------------------------------------
 

@@ -173,6 +173,7 @@ class Session:
         except TimeoutError:
             if course.failure is None:
                 course.failure = ControllerLost("the controller sent no final tables")
+        course.gather()
         runner.close()
         self._runner = None
 
