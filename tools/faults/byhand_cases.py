@@ -207,6 +207,19 @@ def two_clients(good: list[Any]) -> Told:
     return told
 
 
+def two_controllers(good: list[Any]) -> Told:
+    """A second controller with the connection file of the first."""
+    told = Told()
+    with ready_site() as (site, _):
+        stream = running(site)
+        second = site.start("second", "controller", "--connection", "c.json")
+        told.need(second.wait() == 2, "the second controller was not refused")
+        told.need("answers at" in second.text, second.text)
+        told.need(stream.wait() == 0, f"the client failed: {stream.text}")
+        check_whole(told, site, "run", good)
+    return told
+
+
 def full_disk(_good: list[Any]) -> Told:
     """A full disk where the client writes its results."""
     told = Told("end", results="named error")
@@ -226,7 +239,7 @@ def full_disk(_good: list[Any]) -> Told:
 CASES: Final[dict[Callable[[list[Any]], Told], bool]] = {
     client_stopped: True, controller_killed: True, client_killed: True,
     parent_killed: True, zombie: True,
-    duplicate: False, two_clients: False, full_disk: True,
+    duplicate: False, two_clients: False, two_controllers: False, full_disk: True,
 }  # fmt: skip
 """All cases, and whether each is part of the short form."""
 

@@ -124,7 +124,7 @@ def _line(case: Case, seen: Watched, *, same: bool) -> str:
     results = "identical" if same else "differ"
     lost = str(seen.lost)
     if seen.error is not None:
-        lost, results = f"{seen.lost} named", f"those that came {results}"
+        lost, results = f"0 ({seen.lost:,} named)", f"{results}, those that came"
     return (
         f"| {case.fault} | {case.moment} | {_show(seen.detected_s)} | "
         f"{_show(seen.recovered_s)} | {lost} | {results} |"
