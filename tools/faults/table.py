@@ -100,8 +100,6 @@ def judge(case: Case, seen: Watched, good: Watched) -> Verdict:
         problems.append(f"{seen.lost} frames lost without an error")
     if seen.failed:
         problems.append(f"frames failed alone: {seen.failed}")
-    if seen.unbalanced:
-        problems.append(seen.unbalanced)
     order = seen.positions
     same = order == sorted(order) and len(order) > 0
     like = [position % good.frames for position in order]

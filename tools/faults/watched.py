@@ -33,7 +33,6 @@ class Watched:
         hits: When something was done to the cluster, monotonic seconds.
         recoveries: What the client was told.
         error: What ended the stream early, if anything did.
-        unbalanced: A link whose ends disagree in some frame, if there is one.
         ran: When the cluster ran first, monotonic seconds.
         seconds: Of the stream.
     """
@@ -43,7 +42,6 @@ class Watched:
     hits: list[float] = field(default_factory=list)
     recoveries: list[Recovery] = field(default_factory=list)
     error: ClusterError | None = None
-    unbalanced: str = ""
     ran: float = 0.0
     seconds: float = 0.0
 
