@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurocluster.cli import main
+from neurocluster.cli import streams
 from neurocluster.config import RunConfig, load_config
 from neurocluster.errors import ConfigError
 
@@ -36,7 +36,7 @@ def test_the_reference_config_is_the_default():
 
 
 def test_every_setting_is_an_option_of_run():
-    options = inspect.signature(main.run).parameters
+    options = inspect.signature(streams.run).parameters
     assert set(KEYS) <= set(options)
 
 
