@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from neurocluster.controller.reasons import exit_cause
+from neurocluster.errors import StartTimeout
 from neurocluster.launch.children import Ended, Pulse
 from neurocluster.launch.parent import WORKER, Parent
 from neurocluster.launch.roles import former_of
@@ -38,11 +39,23 @@ class Nanny:
         self._parent.stop = True
 
     def run(self, slots: list[int | None], *, die_with_stdin: bool) -> int:
-        """Start a worker for each slot; return the exit code when all have ended."""
+        """Start a worker for each slot; return the exit code when all have ended.
+
+        Raises:
+            StartTimeout: The system takes no more processes or descriptors.
+        """
         children = self._parent.children
         for number, slot in enumerate(slots):
             arguments = {"slot": "" if slot is None else str(slot)}
-            pid = children.fork(str(number), WORKER, arguments, None)
+            try:
+                pid = children.fork(str(number), WORKER, arguments, None)
+            except OSError as error:
+                children.end()
+                message = (
+                    f"cannot start worker {number + 1} of {len(slots)}: "
+                    f"{error.strerror}; ask for fewer, or raise the limit (ulimit)"
+                )
+                raise StartTimeout(message) from error
             _log.info("worker %d of %d: pid %d", number + 1, len(slots), pid)
         self._parent.run((lambda _data: None) if die_with_stdin else None)
         return self._code

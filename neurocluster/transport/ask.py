@@ -10,7 +10,7 @@ from typing import Final, Self
 import zmq
 
 from neurocluster.errors import ConfigError, WireError
-from neurocluster.transport.zeromq import new_context, prepare
+from neurocluster.transport.zeromq import connect_to, new_context, prepare
 from neurocluster.wire.control import (
     CONTROL_LIMIT,
     Control,
@@ -35,11 +35,10 @@ class Asker:
         self._socket = self._context.socket(zmq.DEALER)
         prepare(self._socket, HWM, CONTROL_LIMIT)
         try:
-            self._socket.connect(endpoint)
-        except zmq.ZMQError as error:
+            connect_to(self._socket, endpoint)
+        except ConfigError:
             self.close()
-            message = f"connect: {endpoint} is no endpoint: {error.strerror}"
-            raise ConfigError(message) from error
+            raise
 
     def __enter__(self) -> Self:
         """Return this object."""

@@ -9,7 +9,13 @@ from typing import Final
 
 import zmq
 
-from neurocluster.transport.zeromq import bind_to, last_endpoint, prepare, watch
+from neurocluster.transport.zeromq import (
+    bind_to,
+    connect_to,
+    last_endpoint,
+    prepare,
+    watch,
+)
 
 CONTROL_BUDGET: Final = 64
 CONTROL_HWM: Final = 10_000
@@ -41,6 +47,7 @@ class ControlSocket:
 
         Raises:
             LocalLinkError: The endpoint cannot be bound.
+            ConfigError: What to connect to is no endpoint.
         """
         self._router = bind is not None
         self._socket = context.socket(zmq.ROUTER if bind is not None else zmq.DEALER)
@@ -53,7 +60,7 @@ class ControlSocket:
             self._path = bind_to(self._socket, bind, name)
         elif connect is not None:
             self._socket.set(zmq.IDENTITY, identity)
-            self._socket.connect(connect)
+            connect_to(self._socket, connect)
         self.endpoint: str = last_endpoint(self._socket)
         self._loop = asyncio.get_running_loop()
         self._stop = watch(self._socket, self._turn)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import zmq
 
-from neurocluster.errors import LocalLinkError
+from neurocluster.errors import ConfigError, LocalLinkError
 
 TCP_BUFFER_BYTES: Final = 64 * 1024
 """SNDBUF and RCVBUF of tcp links; the default hides up to 4 MB in the kernel."""
@@ -104,6 +104,20 @@ def open_socket(
     except zmq.ZMQError as error:
         message = f"cannot open a socket: {error.strerror}"
         raise LocalLinkError(message) from error
+
+
+def connect_to(socket: zmq.Socket[bytes], endpoint: str) -> None:
+    """Connect a socket to an endpoint that a user named, or close it.
+
+    Raises:
+        ConfigError: It is no endpoint.
+    """
+    try:
+        socket.connect(endpoint)
+    except zmq.ZMQError as error:
+        socket.close(0)
+        message = f"connect: {endpoint} is no endpoint: {error.strerror}"
+        raise ConfigError(message) from error
 
 
 def prepare(socket: zmq.Socket[bytes], hwm: int, limit: int) -> None:
