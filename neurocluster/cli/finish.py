@@ -41,7 +41,8 @@ def finish(outcome: Outcome, console: Console, *, json: bool, again: str) -> int
         outcome: What the session left.
         console: For what is no result.
         json: Print the summary as JSON in place of the report.
-        again: Command that goes on with the frames without a result.
+        again: Command that goes on with the frames without a result, but for its
+            --resume.
     """
     session, work = outcome.session, outcome.work
     if session is not None and session.network:
@@ -107,6 +108,7 @@ def _rescue(outcome: Outcome) -> Iterator[None]:
         folder = RunFolder(Path(tempfile.mkdtemp(prefix="neurocluster-")))
         session = outcome.session
         outcome.work = dataclasses.replace(outcome.work, folder=folder)
+        folder.write_text("config.toml", outcome.work.config.to_toml())
         if session is not None:
             part = _part(outcome, session)
             _write(outcome, part)
@@ -157,6 +159,10 @@ def _end(outcome: Outcome, again: str) -> int:
         return EXIT_DONE
     left = len(outcome.work.frames) - sum(len(c.frames) for c in outcome.chunks)
     if left and session is not None and session.network:
-        print(f"{left:,} frames have no result; go on with: {again}", file=sys.stderr)
+        print(
+            f"{left:,} frames have no result; go on with: {again} --resume "
+            f"{outcome.work.folder.path}",
+            file=sys.stderr,
+        )
     early = outcome.interrupted or isinstance(error, ClusterStopped)
     return EXIT_INTERRUPTED if early else EXIT_FAILED

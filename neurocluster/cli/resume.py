@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from neurocluster.cli.frames import choose_frames
 from neurocluster.config import RunConfig, load_config
 from neurocluster.data.idx import Dataset
 from neurocluster.dtypes import I64
@@ -40,14 +39,6 @@ class Work:
     before: Part | None = None
 
 
-def new_work(config: RunConfig) -> Work:
-    """Return all frames of a new run, and make its folder."""
-    data, frames = choose_frames(config)
-    folder = make_folder(config.out, config.name)
-    folder.write_text("config.toml", config.to_toml())
-    return Work(config, folder, data, frames)
-
-
 def resumed_settings(run: Path, given: Mapping[str, Any]) -> RunConfig:
     """Return the settings of a run that is to go on.
 
@@ -72,22 +63,25 @@ def resumed_settings(run: Path, given: Mapping[str, Any]) -> RunConfig:
     )
 
 
-def resumed_work(config: RunConfig, run: Path) -> Work:
-    """Return the frames of a run that have no result.
+def work_of(config: RunConfig, data: Dataset, frames: I64, resume: Path | None) -> Work:
+    """Return what there is to do, in a new run or in one that goes on.
+
+    Args:
+        config: Settings.
+        data: Data set.
+        frames: All frames of the run.
+        resume: Folder of the run that goes on, or None to make a new one.
 
     Raises:
-        ConfigError: What it left is damaged.
+        ConfigError: The folder cannot be made, or what is in it is damaged.
     """
-    folder = RunFolder(run)
-    data, frames = choose_frames(config)
-    before = load(folder)
+    if resume is None:
+        folder = make_folder(config.out, config.name)
+        folder.write_text("config.toml", config.to_toml())
+        return Work(config, folder, data, frames)
+    before = load(RunFolder(resume))
     if before is not None:
         frames = np.setdiff1d(frames, before.table.frames)
-    elif (run / "summary.json").exists():
+    elif (resume / "summary.json").exists():
         frames = frames[:0]
-    return Work(config, folder, data, frames, before)
-
-
-def work_of(config: RunConfig, resume: Path | None) -> Work:
-    """Return what there is to do, in a new run or in one that goes on."""
-    return new_work(config) if resume is None else resumed_work(config, resume)
+    return Work(config, RunFolder(resume), data, frames, before)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from neurocluster.cli.exits import EXIT_DONE
 from neurocluster.cli.finish import finish, nothing_left
-from neurocluster.cli.frames import check_images
+from neurocluster.cli.frames import check_images, choose_frames
 from neurocluster.cli.memory import refuse_or_warn
 from neurocluster.cli.progress import warm_with_progress
 from neurocluster.cli.resume import Work, work_of
@@ -18,7 +18,6 @@ from neurocluster.cli.terminal import terminal
 from neurocluster.cluster import LocalCluster
 from neurocluster.config import RunConfig
 from neurocluster.controller.connection import FILE
-from neurocluster.data.idx import load_dataset
 from neurocluster.errors import ClusterError
 from neurocluster.launch.memory import MemoryBound
 from neurocluster.launch.spawn import Template
@@ -49,14 +48,13 @@ def run_command(
     """
     console = terminal(quiet=quiet, json=json)
     graph = load_network(config.network)
-    data = load_dataset(config.data)
+    data, frames = choose_frames(config)
     check_images(data, graph)
     fixed = convert(graph, config.threshold or None, config.offset)
     plan = make_plan(graph, parse_splits(config.split))
     bound = MemoryBound(config, fixed, plan)
-    cluster_bound = bound.cluster(frames=len(data), data_bytes=data.nbytes)
-    refuse_or_warn(config, cluster_bound)
-    work = work_of(config, resume)
+    refuse_or_warn(config, bound.cluster(frames=len(frames), data_bytes=data.nbytes))
+    work = work_of(config, data, frames, resume)
     if not len(work.frames):
         return nothing_left(work, console)
     warm_with_progress(config, fixed, plan, console)
@@ -66,8 +64,7 @@ def run_command(
         connection=folder.path / FILE,
     )  # fmt: skip
     outcome = uvloop.run(_run(cluster, work, console))
-    again = f"neurocluster run --resume {folder.path}"
-    return finish(outcome, console, json=json, again=again)
+    return finish(outcome, console, json=json, again="neurocluster run")
 
 
 async def _run(cluster: LocalCluster, work: Work, console: Console) -> Outcome:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from neurocluster.cli.endpoint import endpoint_of
 from neurocluster.cli.finish import finish, nothing_left
+from neurocluster.cli.frames import choose_frames
 from neurocluster.cli.resume import Work, work_of
 from neurocluster.cli.streaming import Outcome, interruptible, stream_frames, to_its_end
 from neurocluster.cli.terminal import terminal
@@ -23,12 +24,12 @@ def stream_command(
     """Be the client of a running cluster; return the exit code."""
     console = terminal(quiet=quiet, json=json)
     endpoint = endpoint_of(connect)
-    work = work_of(config, resume)
+    work = work_of(config, *choose_frames(config), resume)
     if not len(work.frames):
         return nothing_left(work, console)
     warm_client()
     outcome = uvloop.run(_stream(endpoint, work, console))
-    again = f"neurocluster stream --connect {connect} --resume {work.folder.path}"
+    again = f"neurocluster stream --connect {connect}"
     return finish(outcome, console, json=json, again=again)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +23,11 @@ from neurocluster.errors import ConfigError
 from neurocluster.results.folder import RunFolder
 
 NAME: Final = "unfinished.npz"
+UNREADABLE: Final = (
+    OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, BadZipFile,
+    zlib.error,
+)  # fmt: skip
+"""What reading a damaged file may raise."""
 SUMMED: Final = (
     "spikes_sent", "spikes_received", "spikes_positive", "spikes_negative", "packets",
     "bytes", "blocked_ns", "wire_packets",
@@ -103,7 +109,7 @@ def load(folder: RunFolder) -> Part | None:
                 told["network"], table, file["totals"], told["links"], told["workers"],
                 told["recoveries"], told["seconds"],
             )  # fmt: skip
-    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+    except UNREADABLE as error:
         message = f"resume: {path} is damaged: {error}; start the run anew"
         raise ConfigError(message) from error
 

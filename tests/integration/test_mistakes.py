@@ -170,3 +170,29 @@ def test_help_has_examples():
         done = neurocluster(command, "--help")
         assert done.returncode == 0
         assert "Example: neurocluster" in done.stdout
+
+
+@pytest.mark.parametrize("endpoint", ["tcp://", "foo://x", "tcp://127.0.0.1:abc"])
+@pytest.mark.parametrize("command", ["worker", "stream", "status", "stop"])
+def test_what_is_no_endpoint(command, endpoint, tmp_path):
+    named = ("--connect", endpoint) if command in ("worker", "stream") else (endpoint,)
+    done = neurocluster(command, *named, cwd=tmp_path)
+    check(done, 2, f"error: connect: {endpoint} is no endpoint: ")
+
+
+def test_more_workers_than_the_system_lets_us_start(tmp_path):
+    done = neurocluster(
+        "worker", "--connect", f"ipc://{tmp_path}/x", "--workers", 80,
+        prefix=("prlimit", "--nofile=60:60"),
+    )  # fmt: skip
+    check(
+        done, 1, "error: cannot start worker ", " of 80: Too many open files; ask for"
+    )
+
+
+def test_a_run_to_go_on_with_that_was_damaged(tmp_path):
+    out = tmp_path / "out"
+    assert neurocluster("run", "--frames", 5, "--out", out).returncode == 0
+    (out / "unfinished.npz").write_bytes(b"PK nonsense")
+    done = neurocluster("run", "--resume", out)
+    check(done, 2, f"resume: {out}/unfinished.npz is damaged", "start the run anew")
