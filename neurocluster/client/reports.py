@@ -50,8 +50,6 @@ class FrameReports:
         totals: (partitions, 4) int64: spikes, pooling spikes, SynOps, service_ns.
         links: (links, 3) int64 in plan order: sent, negative, received.
         frames: How many are complete.
-        incomplete: Frames that have their results and will never be complete: their
-            epoch failed before everybody had reported them.
         unequal: The first link whose ends disagree, or None.
     """
 
@@ -69,7 +67,7 @@ class FrameReports:
         }
         self.totals: I64 = np.zeros((len(self._names), FIELDS - 1), np.int64)
         self.links: I64 = np.zeros((len(ends), 3), np.int64)
-        self.frames = self.incomplete = 0
+        self.frames = 0
         self.unequal: Unequal | None = None
         self._done: list[I64] = []
         self._begin(0)
@@ -77,7 +75,6 @@ class FrameReports:
     def _begin(self, epoch: int) -> None:
         self._epoch, self._base, self._end = epoch, 0, 0
         self._seen: I64 = np.zeros(ROOM, np.int64)
-        self._own: I64 = np.zeros(ROOM, np.int64)
         self._parts: I64 = np.zeros((ROOM, *self.totals.shape), np.int64)
         self._counts: I64 = np.zeros((ROOM, *self.links.shape), np.int64)
 
@@ -110,14 +107,12 @@ class FrameReports:
         table = rows.astype(np.int64)
         at = self._places(epoch, table[:, 0])
         if at is not None:
-            self._own[at] = 1
             self._count(CLIENT, at, table[:, 1:])
 
     def _places(self, epoch: int, frames: I64) -> I64 | None:
         """Return where frames are in the tables; None if their epoch is over."""
         if epoch > self._epoch:
-            self.incomplete += int(self._own[: self._end].sum())
-            self._begin(epoch)
+            self._begin(epoch)  # what is not complete of the old one never will be
         if epoch < self._epoch or not len(frames):
             return None
         at = frames - self._base
@@ -125,7 +120,6 @@ class FrameReports:
         if needed > room:
             more = max(needed, 2 * room) - room
             self._seen = _grown(self._seen, more)
-            self._own = _grown(self._own, more)
             self._parts = _grown(self._parts, more)
             self._counts = _grown(self._counts, more)
         self._end = max(self._end, needed)
@@ -159,7 +153,7 @@ class FrameReports:
         epochs = np.full(count, self._epoch)
         self._done.append(np.column_stack([epochs, frames, parts[:, :, :3].sum(1)]))
         self._base, self._end = self._base + count, self._end - count
-        for table in (self._seen, self._own, self._parts, self._counts):
+        for table in (self._seen, self._parts, self._counts):
             table[: self._end] = table[count : count + self._end].copy()
             table[self._end : self._end + count] = 0
 
@@ -192,7 +186,7 @@ def open_bytes(partitions: int, links: int) -> int:
     They come ten times a second; the tables grow in doubles, once for that and once
     for a BEAT that is late.
     """
-    return 2 * 4 * ROOM * 8 * (2 + partitions * (FIELDS - 1) + 3 * links)
+    return 2 * 4 * ROOM * 8 * (1 + partitions * (FIELDS - 1) + 3 * links)
 
 
 def _grown(table: I64, more: int) -> I64:

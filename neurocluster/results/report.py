@@ -47,6 +47,11 @@ def print_report(
     sent, received = summary["spikes_sent"], summary["spikes_received"]
     if sent is not None and sent == received:
         console.print(f"Nothing lost: {sent:,} spikes sent, {received:,} received.")
+    if unknown := summary["frames_unreported"]:
+        console.print(
+            f"Of {unknown:,} frames the worker that counted their spikes was lost; no "
+            "sum has them in it."
+        )
     if summary["oversubscribed"]:
         console.print(
             f"Note: {summary['workers']} workers and a client share "

@@ -65,19 +65,13 @@ def summarise(
         seconds: See `stream_seconds`; default that of the table.
     """
     good = table.good
-    rows, frames = table.rows[good], table.frames[good]
+    rows = table.rows[good]
     latency = rows["done_ns"] - rows["started_ns"]
-    labels = None if data.labels is None else data.labels[frames]
     known = table.reports[good, 0] >= 0
     reports = table.reports[good][known]
     neurons = network["neurons"]
     workers, cores = len(network["partitions"]), os.cpu_count() or 1
     seconds = stream_seconds(table) if seconds is None else seconds
-    by_count = by_potential = None
-    if labels is not None and len(labels):
-        counts, potentials = table.counts[good], table.potentials[good]
-        by_count = _fraction(class_by_count(counts, potentials) == labels)
-        by_potential = _fraction(class_by_potential(potentials) == labels)
     spikes, pooled, synops = (
         reports.mean(0).tolist() if len(reports) else (None, None, None)
     )
@@ -95,9 +89,9 @@ def summarise(
         "oversubscribed": workers + 1 > cores,
         "frames": len(table.frames),
         "frames_failed": len(table.errors),
+        "frames_unreported": int((~known).sum()),
         "recoveries": list(recoveries),
-        "accuracy_by_count": by_count,
-        "accuracy_by_potential": by_potential,
+        **_accuracies(table, data),
         **compared,
         "spikes_per_neuron": None if spikes is None else spikes / neurons,
         "spikes_per_neuron_with_pool": (
@@ -112,6 +106,17 @@ def summarise(
         "spikes_received": _total(links, "spikes_received"),
         "versions": versions(),
     }
+
+
+def _accuracies(table: FrameTable, data: Dataset) -> dict[str, float | None]:
+    """Return the fractions of frames classified right; None without labels."""
+    good, by_count, by_potential = table.good, None, None
+    if data.labels is not None and len(good):
+        labels = data.labels[table.frames[good]]
+        counts, potentials = table.counts[good], table.potentials[good]
+        by_count = _fraction(class_by_count(counts, potentials) == labels)
+        by_potential = _fraction(class_by_potential(potentials) == labels)
+    return {"accuracy_by_count": by_count, "accuracy_by_potential": by_potential}
 
 
 def latency_percentiles(latency: Any) -> dict[str, int | None]:

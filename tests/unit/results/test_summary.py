@@ -59,6 +59,7 @@ def test_summary_of_a_run():
     found = summarise(NETWORK, table, dataset(labels), sent, DENSE)
     assert found.keys() >= KEYS
     assert (found["frames"], found["frames_failed"]) == (4, 1)
+    assert found["frames_unreported"] == 1
     assert found["accuracy_by_count"] == 1.0  # the failed frame is left out
     assert found["accuracy_by_potential"] == pytest.approx(2 / 3, abs=1e-6)
     assert found["spikes_per_neuron"] == (10 + 8) / 2 / 4  # the unreported too
@@ -114,5 +115,6 @@ def test_the_report_fits_and_tells_what_was_lost(monkeypatch):
 
 def test_the_report_claims_nothing_it_does_not_know(monkeypatch):
     assert "Nothing lost" not in report(monkeypatch, oversubscribed=False)
+    assert "Of 1 frames the worker that counted" in report(monkeypatch)
     lost = report(monkeypatch, spikes_sent=8, spikes_received=7)
     assert "Nothing lost" not in lost
