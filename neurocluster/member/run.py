@@ -7,15 +7,15 @@ import logging
 import os
 import secrets
 import socket
-import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from neurocluster.errors import NeuroclusterError, RemoteLinkError, WireError
-from neurocluster.link.buffers import LinkSpec
 from neurocluster.member import state as s
 from neurocluster.member.account import Account
+from neurocluster.member.build import build_beside
 from neurocluster.member.data import LETTERS, DataPath, EngineLike
 from neurocluster.member.duties import Duties
 from neurocluster.transport.control import ControlSocket
@@ -130,13 +130,14 @@ class MemberRunner:
         self._looked_s = self._due
         try:
             endpoint = self._find() if self._find is not None else self._endpoint
+            if endpoint == self._endpoint:
+                return
+            control = self._join(endpoint)
         except NeuroclusterError:
             return  # it is not there yet
-        if endpoint != self._endpoint:
-            _log.info("the controller is at %s now", endpoint)
-            self._endpoint = endpoint
-            self._control.close(0)
-            self._control = self._join(endpoint)
+        _log.info("the controller is at %s now", endpoint)
+        self._control.close(0)
+        self._control, self._endpoint = control, endpoint
 
     def _woken(self) -> None:
         """Look at the data sockets: an inbox or an outlet may have news."""
@@ -201,23 +202,9 @@ class MemberRunner:
 
     def _build(self, epoch: int, body: Mapping[str, Any]) -> None:
         """Build the engine beside the loop: beats go on while kernels compile."""
-        loop = self._loop
         self._account.begin(self.state.generation)
-        inbound = [LinkSpec(*row) for row in body["inbound"]]
-        outbound = [LinkSpec(*row) for row in body["outbound"]]
-
-        def build() -> None:
-            built: EngineLike | Exception
-            try:
-                built = self._duties.build(epoch, body, inbound, outbound)
-            except Exception as error:  # noqa: BLE001 - handed to the loop
-                built = error
-            try:
-                loop.call_soon_threadsafe(self._built, epoch, body, built)
-            except RuntimeError:
-                _log.info("the member left while its engine was built")
-
-        threading.Thread(target=build, daemon=True, name="build").start()
+        built = partial(self._built, epoch, body)
+        build_beside(self._loop, self._duties, epoch, body, built)
 
     def _built(
         self, epoch: int, body: Mapping[str, Any], built: EngineLike | Exception
