@@ -265,6 +265,7 @@ def _endpoint_in(connection: Path) -> str:
 def _lost_early(done: Exit) -> str:
     """Return words for a process that ended before the cluster ran."""
     who = f"partition {done.slot} (worker pid {done.pid})"
+    how = done.problem or exit_cause(done.code)
     if done.slot == "controller":
         who = f"the controller (pid {done.pid})"
-    return f"{who} {exit_cause(done.code)}; no frame was finished"
+    return f"{who} {how}; no frame was finished"

@@ -130,7 +130,7 @@ class ControllerRunner:
                     self._finish(code, text)
 
     def _finish(self, code: int, text: str) -> None:
-        level = logging.INFO if code == 0 else logging.ERROR
+        level = logging.ERROR if code == e.EXIT_FAILED else logging.INFO
         _log.log(level, "ends: exit status %d: %s", code, text)
         self._act(self._desk.ended(code, text))
         if not self.done.done():

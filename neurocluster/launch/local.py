@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -130,6 +133,8 @@ class LocalLauncher:
         process = self._template.process
         if process.stdin is not None and not process.stdin.closed:
             process.stdin.close()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGCONT)  # one that was stopped must hear
         deadline = time.monotonic() + STOP_SECONDS
         while process.poll() is None:
             if time.monotonic() > deadline:
