@@ -35,9 +35,12 @@ def main() -> int:
         help="mean time between the faults of a soak; 0: none",
     )  # fmt: skip
     options = parser.parse_args()
-    if options.soak is not None:
-        return soak.main(options.soak, options.seed, options.every)
-    return table.main(short=options.short, seed=options.seed, only=options.only)
+    try:
+        if options.soak is not None:
+            return soak.main(options.soak, options.seed, options.every)
+        return table.main(short=options.short, seed=options.seed, only=options.only)
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

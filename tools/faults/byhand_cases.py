@@ -46,6 +46,12 @@ def until(command: Command, pattern: str, since: float, skip: int) -> float:
     return time.monotonic() - since
 
 
+def check_end(told: Told, site: Site, stream: Command, good: list[Any]) -> None:
+    """Check that the stream of `running` ends well, with every frame."""
+    told.need(stream.wait() == 0, f"the client failed: {stream.text}")
+    check_whole(told, site, "run", good)
+
+
 def check_whole(told: Told, site: Site, out: str, good: list[Any]) -> None:
     """Check that a run has every frame once, as the undisturbed run has it."""
     if not (site.folder / out / "frames.csv").exists():
@@ -73,10 +79,10 @@ def undisturbed() -> list[Any]:
         return [_result(row) for row in site.frames("good")]
 
 
-def running(site: Site, out: str = "run", *arguments: object) -> Command:
+def running(site: Site) -> Command:
     """Start a stream and wait until it is in its middle."""
-    stream = site.stream(out, "--frames", FRAMES, *arguments)
-    site.roster(out)
+    stream = site.stream("run", "--frames", FRAMES)
+    site.roster("run")
     time.sleep(MIDDLE_S)
     return stream
 
@@ -93,8 +99,7 @@ def client_stopped(good: list[Any]) -> Told:
         injure.go_on(stream.pid)
         told.recovered_s = until(controller, "epoch 2 runs", begin, skip)
         told.need(told.detected_s < 2, "silence was detected too late")
-        told.need(stream.wait() == 0, f"the client failed: {stream.text}")
-        check_whole(told, site, "run", good)
+        check_end(told, site, stream, good)
     return told
 
 
@@ -151,8 +156,7 @@ def parent_killed(good: list[Any]) -> Told:
         told.detected_s = until(controller, "epoch 1 failed", begin, skip)
         told.recovered_s = until(controller, r"epoch \d+ runs", begin, skip)
         told.need(told.detected_s < 1, "death was detected too late")
-        told.need(stream.wait() == 0, f"the client failed: {stream.text}")
-        check_whole(told, site, "run", good)
+        check_end(told, site, stream, good)
     return told
 
 
@@ -177,8 +181,7 @@ def zombie(good: list[Any]) -> Told:
         until(controller, f"registered .*{alone[1].pid}", begin, skip)
         told.need(stream.alive, "the zombie came back when all was over")
         told.need(told.detected_s < 2, "silence was detected too late")
-        told.need(stream.wait() == 0, f"the client failed: {stream.text}")
-        check_whole(told, site, "run", good)
+        check_end(told, site, stream, good)
     return told
 
 
@@ -189,8 +192,7 @@ def duplicate(good: list[Any]) -> Told:
         site.start("duplicate", "worker", "--connect", "c.json", "--slot", 1)
         wait_for(lambda: controller.text.count("registered") >= 5, "the duplicate")
         stream = running(site)
-        told.need(stream.wait() == 0, f"the client failed: {stream.text}")
-        check_whole(told, site, "run", good)
+        check_end(told, site, stream, good)
     return told
 
 
@@ -202,8 +204,7 @@ def two_clients(good: list[Any]) -> Told:
         second = site.stream("second", "--frames", 10)
         told.need(second.wait() == 1, "the second client was served")
         told.need("busy: held by client" in second.text, second.text)
-        told.need(stream.wait() == 0, f"the client failed: {stream.text}")
-        check_whole(told, site, "run", good)
+        check_end(told, site, stream, good)
     return told
 
 
@@ -215,8 +216,7 @@ def two_controllers(good: list[Any]) -> Told:
         second = site.start("second", "controller", "--connection", "c.json")
         told.need(second.wait() == 2, "the second controller was not refused")
         told.need("answers at" in second.text, second.text)
-        told.need(stream.wait() == 0, f"the client failed: {stream.text}")
-        check_whole(told, site, "run", good)
+        check_end(told, site, stream, good)
     return told
 
 

@@ -158,6 +158,15 @@ def cases(seed: int, undo: ExitStack) -> Iterator[Case]:
         undo: Takes what must be undone at the end.
     """
     random = Random(seed)
+    yield from _at_all_moments(seed, random)
+    one, two = random.sample(range(4), 2)
+    yield from _to_workers(one, two)
+    yield from _to_their_means(one, two, undo)
+    yield from _to_others(one)
+
+
+def _at_all_moments(seed: int, random: Random) -> Iterator[Case]:
+    """Yield the death and the silence of a worker, at each moment of a stream."""
     split = "conv1=rows:2,fc1=neurons:2"
     for moment in MOMENTS:
         victims = random.sample(range(4), 4)
@@ -178,7 +187,10 @@ def cases(seed: int, undo: ExitStack) -> Iterator[Case]:
                 to_worker(injure.kill, *random.sample(range(6), 6), seed=seed),
                 words=KILLED, short=moment == MIDDLE, split=split,
             )  # fmt: skip
-    one, two = random.sample(range(4), 2)
+
+
+def _to_workers(one: int, two: int) -> Iterator[Case]:
+    """Yield what is done to two workers, to one that has a spare, or to its speed."""
     yield Case(
         "kill -9 of two workers at once", MIDDLE,
         together(to_worker(injure.kill, one), to_worker(injure.kill, two)),
@@ -204,6 +216,14 @@ def cases(seed: int, undo: ExitStack) -> Iterator[Case]:
         short=True, long=True,
     )  # fmt: skip
     yield Case(
+        "kill -9 of a worker, then SIGSTOP of another", RECOVERY,
+        _alternately(to_worker(injure.kill, one), to_worker(injure.stop, two)), 2.0,
+    )  # fmt: skip
+
+
+def _to_their_means(one: int, two: int, undo: ExitStack) -> Iterator[Case]:
+    """Yield what takes sockets, descriptors or memory away."""
+    yield Case(
         "data socket shut down", MIDDLE, cut(1 + one % 3), 3.0, words=STALLED,
         short=True,
     )  # fmt: skip
@@ -215,6 +235,10 @@ def cases(seed: int, undo: ExitStack) -> Iterator[Case]:
         "memory cgroup of 1 MiB for a worker, another killed", MIDDLE,
         starved(one, two, undo, memory=True), 1.0,
     )  # fmt: skip
+
+
+def _to_others(one: int) -> Iterator[Case]:
+    """Yield what is done to the parent and to the controller."""
     yield Case(
         "SIGSTOP of the parent for 3 s", MIDDLE,
         to_process("launcher", injure.stop, seconds=3), None, long=True,
@@ -240,10 +264,6 @@ def cases(seed: int, undo: ExitStack) -> Iterator[Case]:
         "kill -9 of the controller", LAST, to_process("controller", injure.kill), None,
         survived=False,
         words=r"^the controller was killed by signal 9 \(SIGKILL\); last finished ",
-    )  # fmt: skip
-    yield Case(
-        "kill -9 of a worker, then SIGSTOP of another", RECOVERY,
-        _alternately(to_worker(injure.kill, one), to_worker(injure.stop, two)), 2.0,
     )  # fmt: skip
 
 
