@@ -158,11 +158,13 @@ def _end(outcome: Outcome, again: str) -> int:
     else:
         return EXIT_DONE
     left = len(outcome.work.frames) - sum(len(c.frames) for c in outcome.chunks)
-    if left and session is not None and session.network:
-        print(
-            f"{left:,} frames have no result; go on with: {again} --resume "
-            f"{outcome.work.folder.path}",
-            file=sys.stderr,
-        )
+    if session is not None and session.network:
+        print(_rest(left, again, outcome.work.folder.path), file=sys.stderr)
     early = outcome.interrupted or isinstance(error, ClusterStopped)
     return EXIT_INTERRUPTED if early else EXIT_FAILED
+
+
+def _rest(left: int, again: str, run: Path) -> str:
+    if not left:
+        return "every frame has its result all the same"
+    return f"{left:,} frames have no result; go on with: {again} --resume {run}"

@@ -117,18 +117,19 @@ def run_worker(options: WorkerOptions) -> int:
 
 async def _worker(options: WorkerOptions) -> int:
     loop = asyncio.get_running_loop()
+
+    def stop(reason: str, code: int) -> None:
+        runner.event(StopAsked(reason, code))
+
+    # First: a signal that follows on the REGISTER of the runner must find us ready.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        name = signal.Signals(number).name
+        loop.add_signal_handler(number, stop, f"{name} received", 0)
     runner = MemberRunner(
         WorkerDuties(), "worker", options.endpoint, slot=options.slot,
         leased=not options.gives_up, version=VERSION, find=options.find,
         pulse=options.pulse, former=options.former,
     )  # fmt: skip
-
-    def stop(reason: str, code: int) -> None:
-        runner.event(StopAsked(reason, code))
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        name = signal.Signals(number).name
-        loop.add_signal_handler(number, stop, f"{name} received", 0)
     if options.leased:
         loop.add_reader(_STDIN, _lease, loop, stop)
     try:

@@ -44,7 +44,7 @@ def test_a_run_goes_on(end, tmp_path):
     out = tmp_path / "out"
     process = start("run", "--out", out, "--frames", 3000, "--no-compare", *SLOW)
     found = roster(out)
-    time.sleep(0.5)
+    time.sleep(0.3)
     if end == "kill":
         kill(found["controller"]["pid"])
     else:
@@ -76,8 +76,9 @@ def test_a_stream_goes_on_with_another_controller(tmp_path):
         "stream", "--connect", connection, "--out", out, "--frames", 3000,
         "--no-compare",
     )  # fmt: skip
-    roster(out)
-    time.sleep(0.5)
+    found = roster(out)
+    time.sleep(0.3)
+    kill(found["workers"][0]["pid"], signal.SIGSTOP)  # or all would soon be done
     controller.kill()
     controller.communicate(timeout=5)
     _, errors = client.communicate(timeout=10)
