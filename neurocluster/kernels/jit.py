@@ -12,11 +12,14 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
 import numba
+from numba.core import caching
 from numba.extending import intrinsic as _numba_intrinsic
 
 from neurocluster.kernels.cache import cache_folder
+from neurocluster.kernels.stored import KernelFiles
 
 numba.config.CACHE_DIR = str(cache_folder())
+caching.IndexDataCacheFile = KernelFiles  # type: ignore[misc]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
