@@ -87,13 +87,22 @@ class DataPath:
         """Connect every outgoing link; its HELLO goes first."""
         where, node = dict(endpoints), self._engine.node
         for link in node.outbound_specs:
-            end = ZmqOutlet(self._context, where[link.index], self._hwm, self._wake)
+            end = ZmqOutlet(self._context, where[link.index], self._hwm, self._room)
             end.send(encode_control(hellos[link.index]))
             self._outlets.append(end)
         self.pump = Pump(
             node, self._inbox, self._outlets, schedule=schedule,
             always_receive=always_receive,
         )  # fmt: skip
+
+    def _room(self) -> None:
+        """An outlet may have room again: take a turn if something waits for it.
+
+        Its descriptor signals whenever the other side has read half of a high-water
+        mark, so mostly nothing does.
+        """
+        if self.pump is not None and self.pump.waiting:
+            self._wake()
 
     def read_hello(self) -> Control | None:
         """Return the next HELLO that waits, or None; drop what strangers sent."""

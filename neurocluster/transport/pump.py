@@ -58,10 +58,7 @@ class Pump:
         self._scheduled = False
         self._open = True
         self._started = False
-        self._handler: Handler | None = None
-        self._on_other: Callable[[bytes], int] = lambda _data: 0
-        self._on_fault: Callable[[int], None] = lambda _code: None
-        self._after_turn: Callable[[], None] = lambda: None
+        self._let_go()
         self._fill_record(always_receive=always_receive)
         self._at = int(self._record.ctypes.data)
 
@@ -81,6 +78,13 @@ class Pump:
             "scratch_at": self._scratch.ctypes.data,
         }.items():
             self._record[0][name] = value
+
+    def _let_go(self) -> None:
+        """Call nobody: who is called owns this pump, and so a cycle ends."""
+        self._handler: Handler | None = None
+        self._on_other: Callable[[bytes], int] = lambda _data: 0
+        self._on_fault: Callable[[int], None] = lambda _code: None
+        self._after_turn: Callable[[], None] = lambda: None
 
     def start(
         self,
@@ -149,6 +153,11 @@ class Pump:
         return int(self._record["turns"][0])
 
     @property
+    def waiting(self) -> bool:
+        """Tell whether some link holds packets that were not sent yet."""
+        return self._state[_OUTBOXES] > 0
+
+    @property
     def blocked(self) -> bool:
         """Tell whether some link waits for room."""
         return bool(self._blocked_since.any())
@@ -166,3 +175,4 @@ class Pump:
         self._inbox.close()
         for outlet in self._outlets:
             outlet.close()
+        self._let_go()

@@ -1,6 +1,7 @@
 """The rules of turns, each of which fails visibly when left out."""
 
 import ctypes
+import weakref
 from collections import deque
 
 import pytest
@@ -325,3 +326,24 @@ def test_before_start_and_after_close_nothing_turns():
     w.feed(1)
     assert w.loop.run() == 0
     assert w.received == 0
+
+
+class Owner:
+    """Own a pump, and be called by it: a cycle."""
+
+    def __init__(self, pump):
+        self.pump = pump
+
+    def other(self, _data):
+        return MORE
+
+
+def test_a_closed_pump_keeps_its_owner_no_longer_alive():
+    w = World()
+    owner = Owner(w.pump)
+    w.pump.start(w.handler, on_fault=w.faults.append, on_other=owner.other)
+    there = weakref.ref(owner)
+    del owner
+    assert there() is not None
+    w.pump.close()
+    assert there() is None
