@@ -21,10 +21,12 @@ from neurocluster.client.source import fill, start_image, start_words
 from neurocluster.dtypes import I16, I32, I64, U8, U32, U64, Records
 from neurocluster.errors import RemoteLinkError
 from neurocluster.link.buffers import Handler, LinkBuffers, LinkSpec, link_fault
+from neurocluster.link.records import NODE
 
 STARTED: Final = list(CLIENT.names or ()).index("started")
 REPORT_COUNT: Final = list(CLIENT.names or ()).index("report_count")
 RESULT_COUNT: Final = list(CLIENT.names or ()).index("result_count")
+NEXT_FRAME: Final = list(NODE.names or ()).index("next_frame")
 
 
 class Engine:
@@ -97,6 +99,7 @@ class Engine:
         addresses = [self.node.record, self.record, self._result]
         self._handles = np.array([a.ctypes.data for a in addresses], np.int64)
         self._fields = self.record.view("i8").data
+        self._node_fields = self.node.record.view("i8").data
         self._image: U8 = np.zeros(pixels, np.uint8)
         self._images: U8 = np.zeros((0, pixels), np.uint8)
         self.receive: Callable[[int], int] = partial(receive, self._handles)
@@ -116,7 +119,7 @@ class Engine:
     @property
     def in_flight(self) -> int:
         """Return how many started frames have not finished."""
-        return self._fields[STARTED] - int(self.node.record["next_frame"][0])
+        return self._fields[STARTED] - self._node_fields[NEXT_FRAME]
 
     @property
     def finished(self) -> int:
@@ -180,8 +183,7 @@ class Engine:
 
     def take_results(self) -> tuple[Records, I32, I32]:
         """Return and forget finished frames: RESULT rows, counts, potentials."""
-        count = int(self.record["result_count"][0])
-        self.record["result_count"] = 0
+        count, self._fields[RESULT_COUNT] = self._fields[RESULT_COUNT], 0
         return (
             self._results[:count].copy(),
             self._counts[:count].copy(),
@@ -196,8 +198,7 @@ class Engine:
         Returns:
             (n, columns) uint64: the frame, then what `link.sender.write_counts` writes.
         """
-        count = int(self.record["report_count"][0])
-        self.record["report_count"] = 0
+        count, self._fields[REPORT_COUNT] = self._fields[REPORT_COUNT], 0
         return self._reports[:count].copy()
 
     def fault(self, code: int) -> RemoteLinkError:

@@ -46,6 +46,10 @@ class Ledger:
         """Return how many images have no result yet."""
         return sum(run.count for run in self._runs)
 
+    def __bool__(self) -> bool:
+        """Tell whether any has none."""
+        return bool(self._runs)
+
     @property
     def unfinished(self) -> tuple[int, ...]:
         """Return the positions of images without a result."""
@@ -76,6 +80,8 @@ class Ledger:
 
     def frames(self, count: int = 1) -> None:
         """Note that the next ``count`` images are the engine's next frames."""
+        if not count:
+            return
         last = self._runs[-1] if self._runs else None
         if last is not None and last.error is None:
             last.count += count
@@ -131,15 +137,15 @@ class Ledger:
             if not count:
                 break
             part = slice(at, at + count)
-            errors = {
-                run.first + int(k): why_failed(rows[at + k], run.first + int(k))
-                for k in np.flatnonzero(rows["failed"][part])
-            }
-            frames = np.arange(run.first, run.first + count)
-            chunk = Chunk(
-                frames, rows[part], counts[part], potentials[part], errors, epoch
+            frames, done = np.arange(run.first, run.first + count), rows[part]
+            errors = {}
+            if done["failed"].any():
+                for k in done["failed"].nonzero()[0]:
+                    frame = int(frames[k])
+                    errors[frame] = why_failed(done[k], frame)
+            chunks.append(
+                Chunk(frames, done, counts[part], potentials[part], errors, epoch)
             )
-            chunks.append(chunk)
             run.first, run.count, at = run.first + count, run.count - count, at + count
             if not run.count:
                 self._runs.popleft()

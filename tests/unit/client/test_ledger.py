@@ -35,6 +35,16 @@ def test_an_array_is_one_run_however_long():
     assert ledger.unfinished == (3, 4, 5, 6, 7, 8, 9)
 
 
+def test_no_images_are_nothing_to_wait_for():
+    ledger = Ledger(OUTPUTS)
+    ledger.frames(0)
+    assert not ledger
+    ledger.frames(1)
+    assert ledger
+    ledger.finish(*finished(0, 1), why)
+    assert not ledger
+
+
 def test_a_refused_image_keeps_its_place():
     ledger = Ledger(OUTPUTS)
     ledger.frames()
