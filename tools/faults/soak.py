@@ -33,6 +33,8 @@ BATCH: Final = 10_000
 BUDGET: Final = 3
 """Restarts of a slot within a minute; more would rightly end the run."""
 MINUTE_S: Final = 62.0
+MOST_LINES: Final = 30
+"""Of the faults and of what they led to, at the end of the report."""
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Tally:
         misplaced: Results that did not come in their place, or twice.
         faults: What was done, and when (s).
         recoveries: Seconds each recovery took for the client.
+        reasons: Why, and when (s).
         latency_us: Median of each sample.
         rates: Frames/s of each sample.
         samples: Memory (KiB), descriptors and processes over time.
@@ -55,6 +58,7 @@ class Tally:
     misplaced: int = 0
     faults: list[tuple[float, str]] = field(default_factory=list)
     recoveries: list[float] = field(default_factory=list)
+    reasons: list[tuple[float, str]] = field(default_factory=list)
     latency_us: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     samples: list[dict[str, float]] = field(default_factory=list)
@@ -116,6 +120,9 @@ class Soak:
     def _recovery(self, recovery: Recovery) -> None:
         if recovery.seconds is not None:
             self.tally.recoveries.append(recovery.seconds)
+        else:
+            now_s = round(time.monotonic() - self._begin, 3)
+            self.tally.reasons.append((now_s, recovery.reason))
 
     async def _injure(self, cluster: LocalCluster) -> None:
         while True:
@@ -250,6 +257,7 @@ def main(minutes: float, seed: int, every_s: float) -> int:
         asyncio.run(soak.run())
     finally:
         print(json.dumps(summary(soak.tally), indent=1))
-        for when, what in soak.tally.faults[-10:]:
+        tally = soak.tally
+        for when, what in sorted([*tally.faults, *tally.reasons])[-MOST_LINES:]:
             print(f"  {when:8.2f} s {what}")
     return 1 if soak.tally.wrong or soak.tally.misplaced else 0
