@@ -23,7 +23,8 @@ from neurocluster.launch.spawn import ONE_THREAD
 from neurocluster.link.buffers import Handler, LinkBuffers, link_fault
 from neurocluster.link.records import MORE
 from neurocluster.transport.pump import Pump
-from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet, new_context
+from neurocluster.transport.sockets import new_context
+from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
 
 TIMEOUT_S: Final = 60.0
 SOCKETS: Final = 8

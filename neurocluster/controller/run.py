@@ -29,7 +29,7 @@ from neurocluster.controller.reasons import exit_cause
 from neurocluster.controller.state import Controller
 from neurocluster.errors import WireError
 from neurocluster.transport.control import ControlSocket
-from neurocluster.transport.zeromq import new_context
+from neurocluster.transport.sockets import new_context
 from neurocluster.version import VERSION
 from neurocluster.wire.control import (
     CONTROL_LIMIT,

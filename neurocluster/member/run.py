@@ -19,7 +19,7 @@ from neurocluster.member.build import build_beside
 from neurocluster.member.data import LETTERS, DataPath, EngineLike
 from neurocluster.member.duties import Duties
 from neurocluster.transport.control import ControlSocket
-from neurocluster.transport.zeromq import new_context
+from neurocluster.transport.sockets import new_context
 from neurocluster.wire.control import (
     PREPARE_LIMIT,
     Control,

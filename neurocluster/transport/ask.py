@@ -10,7 +10,7 @@ from typing import Final, Self
 import zmq
 
 from neurocluster.errors import ConfigError, WireError
-from neurocluster.transport.zeromq import connect_to, new_context, prepare
+from neurocluster.transport.sockets import connect_to, new_context, prepare
 from neurocluster.wire.control import (
     CONTROL_LIMIT,
     Control,

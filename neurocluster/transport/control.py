@@ -9,7 +9,7 @@ from typing import Final
 
 import zmq
 
-from neurocluster.transport.zeromq import (
+from neurocluster.transport.sockets import (
     bind_to,
     connect_to,
     last_endpoint,

@@ -13,7 +13,8 @@ from neurocluster.dtypes import CLIENT
 from neurocluster.kernels.chain import Chain
 from neurocluster.model.convert import convert
 from neurocluster.transport.pump import Pump
-from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet, new_context
+from neurocluster.transport.sockets import new_context
+from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
 from neurocluster.worker.engine import Engine
 from tests.support.builders import golden_graph, link_specs, planned, specs_of
 

@@ -6,7 +6,8 @@ import secrets
 import pytest
 
 from neurocluster.transport.memory import MemoryInbox, Wire
-from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet, new_context
+from neurocluster.transport.sockets import new_context
+from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
 
 
 class Memory:

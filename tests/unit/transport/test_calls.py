@@ -16,7 +16,8 @@ from neurocluster.model.convert import convert
 from neurocluster.transport import calls, pump
 from neurocluster.transport.memory import MemoryInbox, Wire
 from neurocluster.transport.pump import Pump
-from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet, new_context
+from neurocluster.transport.sockets import new_context
+from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
 from neurocluster.worker.engine import Engine
 from tests.support.builders import link_specs, planned, small_graph, specs_of
 
