@@ -29,7 +29,7 @@ from neurocluster.controller.reasons import exit_cause
 from neurocluster.controller.state import Controller
 from neurocluster.errors import WireError
 from neurocluster.transport.control import ControlSocket
-from neurocluster.transport.sockets import new_context
+from neurocluster.transport.sockets import Sockets
 from neurocluster.version import VERSION
 from neurocluster.wire.control import (
     CONTROL_LIMIT,
@@ -87,7 +87,7 @@ class ControllerRunner:
 
     def __init__(self, plan: ClusterPlan, options: ControllerOptions) -> None:
         """Bind, and write the connection file."""
-        self._context = new_context(8)
+        self._sockets = Sockets(8)
         self.state = Controller(
             plan,
             generation=secrets.randbits(63),
@@ -99,7 +99,7 @@ class ControllerRunner:
             once=options.once,
         )
         self._socket = ControlSocket(
-            self._context, self._received, bind=options.bind, limit=CONTROL_LIMIT
+            self._sockets, self._received, bind=options.bind, limit=CONTROL_LIMIT
         )
         self.endpoint = self._socket.endpoint
         self._file = options.connection
@@ -175,5 +175,4 @@ class ControllerRunner:
         self._socket.close()
         if self._file is not None:
             remove_connection(self._file, self._connection)
-        if not self._context.closed:
-            self._context.term()
+        self._sockets.close()

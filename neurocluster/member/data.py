@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
-import zmq
 
 from neurocluster.dtypes import I64, Records
 from neurocluster.errors import RemoteLinkError, WireError
@@ -18,6 +17,7 @@ from neurocluster.link.records import FAULTS
 from neurocluster.member.totals import Totals
 from neurocluster.transport.base import Schedule
 from neurocluster.transport.pump import Pump
+from neurocluster.transport.sockets import Sockets
 from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
 from neurocluster.wire.control import Control, Kind, decode_control, encode_control
 from neurocluster.wire.packet import decode_packet, encode_packet
@@ -55,26 +55,26 @@ class DataPath:
     """
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], engine: EngineLike,
+        self, sockets: Sockets, engine: EngineLike,
         settings: Mapping[str, Any], wake: Callable[[], None],
     ) -> None:  # fmt: skip
         """Bind the inbox.
 
         Args:
-            context: Owns the sockets.
+            sockets: Makes the sockets.
             engine: Of this epoch.
             settings: Of PREPARE: folder, where, hwm.
             wake: Called when the inbox or an outlet may have news; see
                 `ZmqInbox.watch`.
         """
-        self._context, self._engine, self._wake = context, engine, wake
+        self._sockets, self._engine, self._wake = sockets, engine, wake
         self._hwm = int(settings["hwm"])
         where = str(settings["where"])
         if where == "ipc":
             path = Path(settings["folder"]) / secrets.token_hex(LETTERS)
             where = f"ipc://{path}"
         room = len(engine.node.message)
-        self._inbox = ZmqInbox(context, where, self._hwm, room)
+        self._inbox = ZmqInbox(sockets, where, self._hwm, room)
         self._inbox.watch(wake)
         self.endpoint = self._inbox.endpoint
         self._outlets: list[ZmqOutlet] = []
@@ -87,7 +87,7 @@ class DataPath:
         """Connect every outgoing link; its HELLO goes first."""
         where, node = dict(endpoints), self._engine.node
         for link in node.outbound_specs:
-            end = ZmqOutlet(self._context, where[link.index], self._hwm, self._room)
+            end = ZmqOutlet(self._sockets, where[link.index], self._hwm, self._room)
             end.send(encode_control(hellos[link.index]))
             self._outlets.append(end)
         self.pump = Pump(

@@ -19,7 +19,7 @@ from neurocluster.member.build import build_beside
 from neurocluster.member.data import LETTERS, DataPath, EngineLike
 from neurocluster.member.duties import Duties
 from neurocluster.transport.control import ControlSocket
-from neurocluster.transport.sockets import new_context
+from neurocluster.transport.sockets import Sockets
 from neurocluster.wire.control import (
     PREPARE_LIMIT,
     Control,
@@ -75,7 +75,7 @@ class MemberRunner:
         """
         self._duties, self._pulse = duties, pulse
         self._find, self._endpoint, self._looked_s = find, endpoint, 0.0
-        self._context = new_context(SOCKETS)
+        self._sockets = Sockets(SOCKETS)
         self._identity = b"\1" + secrets.token_bytes(LETTERS)
         replaces, cause = former or (None, "")
         register = {
@@ -94,7 +94,7 @@ class MemberRunner:
 
     def _join(self, endpoint: str) -> ControlSocket:
         return ControlSocket(
-            self._context, self._received, connect=endpoint, identity=self._identity,
+            self._sockets, self._received, connect=endpoint, identity=self._identity,
             limit=PREPARE_LIMIT,
         )  # fmt: skip
 
@@ -214,7 +214,7 @@ class MemberRunner:
         try:
             if isinstance(built, Exception):
                 raise built
-            self._data = DataPath(self._context, built, body["settings"], self._woken)
+            self._data = DataPath(self._sockets, built, body["settings"], self._woken)
         except NeuroclusterError as error:
             self._cannot(str(error))
             return
@@ -290,5 +290,4 @@ class MemberRunner:
         if self._data is not None:
             self._data.close()
         self._control.close()
-        if not self._context.closed:
-            self._context.term()
+        self._sockets.close()

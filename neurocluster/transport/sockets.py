@@ -11,22 +11,96 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import zmq
 
 from neurocluster.errors import ConfigError, LocalLinkError
+from neurocluster.transport.keys import DOMAIN, Keys
+
+if TYPE_CHECKING:
+    from neurocluster.transport.gate import Gate
 
 IPC_PATH_BYTES: Final = 107
 """Longest path of a Unix domain socket."""
 HANDSHAKE_MS: Final = 2000
 
 
-def new_context(sockets: int) -> zmq.Context[zmq.Socket[bytes]]:
-    """Make a context with room for a number of sockets."""
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    context.set(zmq.MAX_SOCKETS, max(1023, sockets + 64))
-    return context
+class Sockets:
+    """Make the sockets of one process; `close` ends what they share.
+
+    With keys every socket is encrypted, and one that listens admits the cluster's key
+    only.
+    """
+
+    def __init__(self, count: int, keys: Keys | None = None) -> None:
+        """Make room for a number of sockets."""
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._context.set(zmq.MAX_SOCKETS, max(1023, count + 64))
+        self._keys = keys
+        self._gate: Gate | None = None
+
+    def open(
+        self, kind: int, *, hwm: int, limit: int, listens: bool
+    ) -> zmq.Socket[bytes]:
+        """Open a socket; nothing is kept for a peer once it closes.
+
+        Args:
+            kind: zmq.PULL and its like.
+            hwm: Messages queued for each peer.
+            limit: Most bytes of a message; -1 for any.
+            listens: True if it will be bound.
+
+        Raises:
+            LocalLinkError: The system has no descriptors left.
+        """
+        try:
+            if listens and self._keys is not None and self._gate is None:
+                self._gate = _gate(self._context, self._keys)
+            socket = self._context.socket(kind)
+        except zmq.ZMQError as error:
+            message = f"cannot open a socket: {error.strerror}"
+            raise LocalLinkError(message) from error
+        socket.set(zmq.LINGER, 0)
+        socket.set(zmq.SNDHWM, hwm)
+        socket.set(zmq.RCVHWM, hwm)
+        socket.set(zmq.MAXMSGSIZE, limit)
+        socket.set(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+        if self._keys is not None:
+            encrypt(socket, self._keys, listens=listens)
+        return socket
+
+    @property
+    def refused(self) -> int:
+        """Return how many strangers were turned away."""
+        return self._gate.refused if self._gate is not None else 0
+
+    def close(self) -> None:
+        """End the context, whose sockets are closed; may be called twice."""
+        gate, self._gate = self._gate, None
+        if gate is not None:
+            gate.close()
+        if not self._context.closed:
+            self._context.term()
+
+
+def _gate(context: zmq.Context[zmq.Socket[bytes]], keys: Keys) -> Gate:
+    """Start a gate; without keys nobody pays for its imports."""
+    from neurocluster.transport.gate import Gate
+
+    return Gate(context, keys)
+
+
+def encrypt(socket: zmq.Socket[bytes], keys: Keys, *, listens: bool) -> None:
+    """Set the cluster's keys on a socket that is neither bound nor connected."""
+    socket.set(zmq.CURVE_SECRETKEY, keys.secret.encode())
+    socket.set(zmq.CURVE_PUBLICKEY, keys.public.encode())
+    if listens:
+        socket.set(zmq.CURVE_SERVER, 1)
+        socket.set(zmq.ZAP_DOMAIN, DOMAIN.encode())
+        socket.set(zmq.ZAP_ENFORCE_DOMAIN, 1)  # without a handler nobody is admitted
+    else:
+        socket.set(zmq.CURVE_SERVERKEY, keys.public.encode())
 
 
 def watch(
@@ -56,21 +130,6 @@ def events_of(socket: zmq.Socket[bytes]) -> Callable[[], int]:
     return lambda: int(raw(option))
 
 
-def open_socket(
-    context: zmq.Context[zmq.Socket[bytes]], kind: int
-) -> zmq.Socket[bytes]:
-    """Open a socket.
-
-    Raises:
-        LocalLinkError: The system has no descriptors left.
-    """
-    try:
-        return context.socket(kind)
-    except zmq.ZMQError as error:
-        message = f"cannot open a socket: {error.strerror}"
-        raise LocalLinkError(message) from error
-
-
 def connect_to(socket: zmq.Socket[bytes], endpoint: str) -> None:
     """Connect a socket to an endpoint that a user named, or close it.
 
@@ -83,15 +142,6 @@ def connect_to(socket: zmq.Socket[bytes], endpoint: str) -> None:
         socket.close(0)
         message = f"connect: {endpoint} is no endpoint: {error.strerror}"
         raise ConfigError(message) from error
-
-
-def prepare(socket: zmq.Socket[bytes], hwm: int, limit: int) -> None:
-    """Set what all sockets share; nothing is kept for a peer once they close."""
-    socket.set(zmq.LINGER, 0)
-    socket.set(zmq.SNDHWM, hwm)
-    socket.set(zmq.RCVHWM, hwm)
-    socket.set(zmq.MAXMSGSIZE, limit)
-    socket.set(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
 
 
 def bind_to(socket: zmq.Socket[bytes], where: str, name: str) -> Path | None:

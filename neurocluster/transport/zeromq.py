@@ -8,11 +8,10 @@ from typing import Any, Final
 import zmq
 
 from neurocluster.transport.sockets import (
+    Sockets,
     bind_to,
     events_of,
     last_endpoint,
-    open_socket,
-    prepare,
     watch,
 )
 
@@ -57,13 +56,11 @@ def _sender(socket: zmq.Socket[bytes]) -> Callable[[memoryview | bytes], bool]:
 class ZmqInbox:
     """Receive on one PULL socket, bound to a fresh endpoint."""
 
-    def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], where: str, hwm: int, limit: int
-    ) -> None:
+    def __init__(self, sockets: Sockets, where: str, hwm: int, limit: int) -> None:
         """Bind.
 
         Args:
-            context: Owns the socket.
+            sockets: Makes the socket.
             where: ``ipc://PATH`` or ``tcp://HOST:*``.
             hwm: Messages queued for each link.
             limit: Most bytes of a message.
@@ -71,8 +68,7 @@ class ZmqInbox:
         Raises:
             LocalLinkError: The endpoint cannot be bound.
         """
-        self._socket = open_socket(context, zmq.PULL)
-        prepare(self._socket, hwm, limit)
+        self._socket = sockets.open(zmq.PULL, hwm=hwm, limit=limit, listens=True)
         if where.startswith("tcp://"):
             self._socket.set(zmq.RCVBUF, TCP_BUFFER_BYTES)
         self._path = bind_to(self._socket, where, where)
@@ -108,14 +104,13 @@ class ZmqOutlet:
 
     def __init__(
         self,
-        context: zmq.Context[zmq.Socket[bytes]],
+        sockets: Sockets,
         endpoint: str,
         hwm: int,
         wake: Callable[[], None],
     ) -> None:
         """Connect; ``wake`` is called when there may be room again."""
-        self._socket = open_socket(context, zmq.PUSH)
-        prepare(self._socket, hwm, -1)
+        self._socket = sockets.open(zmq.PUSH, hwm=hwm, limit=-1, listens=False)
         if endpoint.startswith("tcp://"):
             self._socket.set(zmq.SNDBUF, TCP_BUFFER_BYTES)
             self._socket.set(zmq.TCP_MAXRT, TCP_RETRY_MS)
