@@ -23,6 +23,7 @@ from neurocluster.launch.local import LocalLauncher
 from neurocluster.launch.logs import quote_log
 from neurocluster.launch.memory import MemoryBound
 from neurocluster.launch.spawn import Template, spawn_template
+from neurocluster.member.meeting import Meeting
 from neurocluster.model.convert import convert
 from neurocluster.model.graph import Graph
 from neurocluster.model.load import load_network
@@ -141,7 +142,7 @@ class LocalCluster:
         ]
         await asyncio.gather(*starts)
         await self._wait_for(launcher, connection)
-        self.session = Session(endpoint, keeps=self._keeps)
+        self.session = Session(Meeting(endpoint), keeps=self._keeps)
         launcher.on_exit = self._exited
         launcher.on_death = self._launcher_died
         await self.session.open()

@@ -112,7 +112,7 @@ def turning(
     """
     sockets, loop = Sockets(SOCKETS), asyncio.get_running_loop()
     where, hwm = f"ipc://{settings['folder']}/", settings["hwm"]
-    inbox = ZmqInbox(sockets, where + name, hwm, len(node.node.message))
+    inbox = ZmqInbox(sockets, [where + name], hwm, len(node.node.message))
     outlets = [ZmqOutlet(sockets, where + p, hwm, lambda: pump.turn()) for p in peers]
     pump = Pump(
         node.node, inbox, outlets, schedule=loop.call_soon, always_receive=client

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+import dataclasses
 from pathlib import Path
 from typing import Final
 
 from neurocluster.controller.connection import FILE, Connection, read_connection
 from neurocluster.errors import ConfigError
+from neurocluster.transport.keys import find_keys
 
 RUNS: Final = Path("runs")
 """Where runs without ``--out`` have their folders."""
 
 
-def find_connection(connect: str | None) -> Connection:
+def find_connection(connect: str | None, key: Path | None = None) -> Connection:
     """Return what a connection file, an endpoint or a run folder says.
 
     Args:
         connect: One of them; None looks for ./connection.json and then for the
             newest run that has one.
+        key: Key file of the cluster, where the connection file has no key; the
+            environment may have one, too.
 
     Raises:
         ConfigError: There is none, or it cannot be read.
     """
     if connect is not None and "://" in connect:
-        return Connection(connect)
-    return read_connection(_file_of(connect) if connect is not None else _default())
+        found = Connection(connect)
+    else:
+        path = _file_of(connect) if connect is not None else _default()
+        found = read_connection(path)
+    keys = find_keys(key)
+    return dataclasses.replace(found, secret=keys.secret) if keys else found
 
 
 def _file_of(connect: str) -> Path:
@@ -64,8 +70,3 @@ def endpoint_of(connect: str) -> str:
         ConfigError: The file is missing or is none.
     """
     return find_connection(connect).endpoint
-
-
-def find_again(connect: str) -> Callable[[], str] | None:
-    """Return how to look for a controller again; None for a fixed endpoint."""
-    return None if "://" in connect else partial(endpoint_of, connect)

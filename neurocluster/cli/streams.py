@@ -33,6 +33,15 @@ from neurocluster.cli.options import (
     configured,
     log_level,
 )
+from neurocluster.cli.reach import (
+    Advertise,
+    Bind,
+    Insecure,
+    Interface,
+    Key,
+    PortRange,
+    meeting_of,
+)
 
 
 @app.command()
@@ -72,6 +81,8 @@ def run(
 def stream(
     connect: Connect, data: Data = None, frames: Frames = None, start: Start = None,
     out: Out = None, name: Name = None, compare: Compare = None, resume: Resume = None,
+    key: Key = None, insecure: Insecure = False, bind: Bind = None,
+    advertise: Advertise = None, interface: Interface = None, ports: PortRange = None,
     json: Json = False, quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
     """Stream frames through a cluster that was started by hand; write the results.
@@ -88,6 +99,13 @@ def stream(
 
         log_level(log)
         settings = configured(None, given, resume)
-        return stream_command(settings, connect, resume, json=json, quiet=quiet)
+        meeting = meeting_of(
+            connect, key, insecure=insecure, bind=bind, advertise=advertise,
+            interface=interface, ports=ports,
+        )  # fmt: skip
+        again = f"neurocluster stream --connect {connect}"
+        return stream_command(
+            settings, meeting, resume, again=again, json=json, quiet=quiet
+        )
 
     guarded(action)

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from neurocluster.cli.endpoint import endpoint_of, find_again
+from neurocluster.member.meeting import Meeting
 
 
 def worker_command(
-    connect: str, slot: int | None, workers: int | None, spares: int,
+    meeting: Meeting, slot: int | None, workers: int | None, spares: int,
     *, die_with_stdin: bool,
 ) -> int:  # fmt: skip
     """Run one worker, or a parent of several; return the exit code."""
-    endpoint, find = endpoint_of(connect), find_again(connect)
     if workers is None and not spares and not die_with_stdin:
-        return _one(endpoint, find, slot)
+        return _one(meeting, slot)
     from neurocluster.launch.nanny import run_nanny
 
     first = range(slot, slot + (workers or 1)) if slot is not None else None
     slots: list[int | None] = list(first or [None] * (workers or 1))
     slots += [None] * spares
-    return run_nanny(endpoint, find, slots, die_with_stdin=die_with_stdin)
+    return run_nanny(meeting, slots, die_with_stdin=die_with_stdin)
 
 
-def _one(endpoint: str, find: Callable[[], str] | None, slot: int | None) -> int:
+def _one(meeting: Meeting, slot: int | None) -> int:
     from neurocluster.worker.run import WorkerOptions, run_worker
     from neurocluster.worker.warm import warm_worker
 
     warm_worker()
-    return run_worker(WorkerOptions(endpoint, slot=slot, gives_up=True, find=find))
+    return run_worker(WorkerOptions(meeting, slot=slot, gives_up=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +14,10 @@ from neurocluster.errors import ConfigError
 VERSION: Final = 1
 FILE: Final = "connection.json"
 """Its usual name."""
-_TYPES: Final = {"endpoint": str, "pid": int, "host": str, "start": int}
+_TYPES: Final = {
+    "endpoint": str, "pid": int, "host": str, "start": int, "secret": str,
+    "insecure": bool,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +29,16 @@ class Connection:
         pid: Of its process; 0 if unknown.
         host: On which it runs.
         start: When its process started, in clock ticks since the boot.
+        secret: Of the cluster's key, which makes whoever reads it a member; or empty.
+        insecure: Other hosts reach it, and nothing is encrypted: somebody asked so.
     """
 
     endpoint: str
     pid: int = 0
     host: str = ""
     start: int = 0
+    secret: str = field(default="", repr=False)
+    insecure: bool = False
 
 
 def write_connection(path: Path, connection: Connection) -> None:

@@ -16,6 +16,7 @@ from neurocluster.controller.plan import ClusterPlan, Settings
 from neurocluster.controller.run import ControllerOptions, run_controller
 from neurocluster.errors import NeuroclusterError
 from neurocluster.launch.children import Pulse, Role
+from neurocluster.member.meeting import Meeting
 from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan
@@ -89,7 +90,7 @@ def worker_role(arguments: dict[str, str], pulse: Pulse) -> int:
     slot = int(arguments["slot"]) if arguments["slot"] else None
     return run_worker(
         WorkerOptions(
-            arguments["endpoint"],
+            Meeting(arguments["endpoint"]),
             slot=slot,
             leased=True,
             pulse=pulse.beat,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -14,7 +12,9 @@ from neurocluster.dtypes import I64, Records
 from neurocluster.errors import RemoteLinkError, WireError
 from neurocluster.link.buffers import Handler, LinkBuffers
 from neurocluster.link.records import FAULTS
+from neurocluster.member.meeting import Place
 from neurocluster.member.totals import Totals
+from neurocluster.transport.address import tcp
 from neurocluster.transport.base import Schedule
 from neurocluster.transport.pump import Pump
 from neurocluster.transport.sockets import Sockets
@@ -22,7 +22,6 @@ from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
 from neurocluster.wire.control import Control, Kind, decode_control, encode_control
 from neurocluster.wire.packet import decode_packet, encode_packet
 
-LETTERS: Final = 8
 MALFORMED: Final = -100
 """Fault of a message that is no packet."""
 COUNTED: Final = ("spikes", "negative", "packets", "bytes")
@@ -55,7 +54,7 @@ class DataPath:
     """
 
     def __init__(
-        self, sockets: Sockets, engine: EngineLike,
+        self, sockets: Sockets, engine: EngineLike, place: Place,
         settings: Mapping[str, Any], wake: Callable[[], None],
     ) -> None:  # fmt: skip
         """Bind the inbox.
@@ -63,20 +62,21 @@ class DataPath:
         Args:
             sockets: Makes the sockets.
             engine: Of this epoch.
+            place: Says where to listen.
             settings: Of PREPARE: folder, where, hwm.
             wake: Called when the inbox or an outlet may have news; see
                 `ZmqInbox.watch`.
         """
         self._sockets, self._engine, self._wake = sockets, engine, wake
         self._hwm = int(settings["hwm"])
-        where = str(settings["where"])
-        if where == "ipc":
-            path = Path(settings["folder"]) / secrets.token_hex(LETTERS)
-            where = f"ipc://{path}"
+        places, advertised = place.choose(settings)
         room = len(engine.node.message)
-        self._inbox = ZmqInbox(sockets, where, self._hwm, room)
+        self._inbox = ZmqInbox(sockets, places, self._hwm, room)
         self._inbox.watch(wake)
         self.endpoint = self._inbox.endpoint
+        place.taken(self.endpoint)
+        if advertised is not None:
+            self.endpoint = tcp(advertised, self.endpoint.rpartition(":")[2])
         self._outlets: list[ZmqOutlet] = []
         self.pump: Pump | None = None
 

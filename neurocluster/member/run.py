@@ -16,8 +16,9 @@ from neurocluster.errors import NeuroclusterError, RemoteLinkError, WireError
 from neurocluster.member import state as s
 from neurocluster.member.account import Account
 from neurocluster.member.build import build_beside
-from neurocluster.member.data import LETTERS, DataPath, EngineLike
+from neurocluster.member.data import DataPath, EngineLike
 from neurocluster.member.duties import Duties
+from neurocluster.member.meeting import LETTERS, Meeting, Place
 from neurocluster.transport.control import ControlSocket
 from neurocluster.transport.sockets import Sockets
 from neurocluster.wire.control import (
@@ -51,12 +52,11 @@ class MemberRunner:
         self,
         duties: Duties,
         role: str,
-        endpoint: str,
+        meeting: Meeting,
         *,
         slot: int | None,
         leased: bool,
         version: str,
-        find: Callable[[], str] | None = None,
         pulse: Callable[[], None] = lambda: None,
         former: tuple[int, str] | None = None,
     ) -> None:
@@ -65,17 +65,18 @@ class MemberRunner:
         Args:
             duties: What this member is for.
             role: ``worker`` or ``client``.
-            endpoint: Of the controller.
+            meeting: How it meets its controller.
             slot: Index of the partition wished for, or None.
             leased: See `member.state.Member`.
             version: Of this package.
-            find: Returns the endpoint again; asked while no controller answers.
             pulse: Called at each tick: this process is alive.
             former: Process that this one stands for, and how it ended.
         """
         self._duties, self._pulse = duties, pulse
-        self._find, self._endpoint, self._looked_s = find, endpoint, 0.0
-        self._sockets = Sockets(SOCKETS)
+        self._find, self._endpoint = meeting.find, meeting.endpoint
+        self._looked_s = 0.0
+        self._place = Place(meeting)
+        self._sockets = Sockets(SOCKETS, meeting.keys)
         self._identity = b"\1" + secrets.token_bytes(LETTERS)
         replaces, cause = former or (None, "")
         register = {
@@ -83,7 +84,7 @@ class MemberRunner:
             "slot": slot, "version": version, "replaces": replaces, "cause": cause,
         }  # fmt: skip
         self.state = s.Member(register, leased=leased)
-        self._control = self._join(endpoint)
+        self._control = self._join(meeting.endpoint)
         self._data: DataPath | None = None
         self._account = Account()
         self._loop = asyncio.get_running_loop()
@@ -214,7 +215,9 @@ class MemberRunner:
         try:
             if isinstance(built, Exception):
                 raise built
-            self._data = DataPath(self._sockets, built, body["settings"], self._woken)
+            self._data = DataPath(
+                self._sockets, built, self._place, body["settings"], self._woken
+            )
         except NeuroclusterError as error:
             self._cannot(str(error))
             return

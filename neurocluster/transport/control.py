@@ -59,7 +59,7 @@ class ControlSocket:
         if bind is not None:
             self._socket.set(zmq.ROUTER_MANDATORY, 1)
             name = f"the control endpoint {bind}"
-            self._path = bind_to(self._socket, bind, name)
+            self._path = bind_to(self._socket, [bind], name)
         elif connect is not None:
             self._socket.set(zmq.IDENTITY, identity)
             connect_to(self._socket, connect)

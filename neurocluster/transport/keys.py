@@ -76,6 +76,15 @@ def keys_of(secret: str, where: str) -> Keys:
         raise ConfigError(message) from None
 
 
+def keys_in_file(secret: str) -> Keys | None:
+    """Return the pair whose secret a connection file has; None if it has none.
+
+    Raises:
+        ConfigError: It is no secret.
+    """
+    return keys_of(secret, "connect: the connection file") if secret else None
+
+
 def check_curve() -> None:
     """Refuse a libzmq without CURVE, or with known faults before the handshake.
 
@@ -140,11 +149,13 @@ def read_keys(path: Path) -> Keys:
     return keys_of(secret, f"key: {path}")
 
 
-def keys_from_environment() -> Keys | None:
-    """Return the pair that the environment names, or None.
+def find_keys(path: Path | None) -> Keys | None:
+    """Return the pair in a key file, else the one in the environment, or None.
 
     Raises:
-        ConfigError: What it holds is no secret.
+        ConfigError: What is there is no key, or others may read it.
     """
+    if path is not None:
+        return read_keys(path)
     secret = os.environ.get(VARIABLE)
     return keys_of(secret, f"key: ${VARIABLE}") if secret else None

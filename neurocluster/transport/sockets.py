@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,6 +66,8 @@ class Sockets:
         socket.set(zmq.RCVHWM, hwm)
         socket.set(zmq.MAXMSGSIZE, limit)
         socket.set(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+        if not listens:
+            socket.set(zmq.IPV6, 1)  # a name may have such an address only
         if self._keys is not None:
             encrypt(socket, self._keys, listens=listens)
         return socket
@@ -144,30 +146,39 @@ def connect_to(socket: zmq.Socket[bytes], endpoint: str) -> None:
         raise ConfigError(message) from error
 
 
-def bind_to(socket: zmq.Socket[bytes], where: str, name: str) -> Path | None:
-    """Bind a socket, or close it; return the file that it made, if any.
+def bind_to(socket: zmq.Socket[bytes], places: Sequence[str], name: str) -> Path | None:
+    """Bind a socket to the first place that can be, or close it.
 
     Args:
         socket: To bind.
-        where: ``ipc://PATH`` or ``tcp://HOST:PORT``.
-        name: What an error calls the endpoint.
+        places: ``ipc://PATH`` or ``tcp://HOST:PORT``.
+        name: What an error calls them.
+
+    Returns:
+        The file that it made, if any.
 
     Raises:
-        LocalLinkError: It cannot be bound.
+        LocalLinkError: None can be bound.
     """
-    path = Path(where.removeprefix("ipc://")) if where.startswith("ipc://") else None
+    problem: zmq.ZMQError | None = None
     try:
-        if path is not None:
-            check_path(path)
-        socket.bind(where)
-    except zmq.ZMQError as error:
-        socket.close(0)
-        message = f"cannot bind {name}: {error.strerror}"
-        raise LocalLinkError(message) from error
+        for place in places:
+            path = Path(place.removeprefix("ipc://"))
+            if is_file := place.startswith("ipc://"):
+                check_path(path)
+            socket.set(zmq.IPV6, "[" in place)
+            try:
+                socket.bind(place)
+            except zmq.ZMQError as error:
+                problem = error
+            else:
+                return path if is_file else None
     except LocalLinkError:
         socket.close(0)
         raise
-    return path
+    socket.close(0)
+    message = f"cannot bind {name}: {problem.strerror if problem else 'no place'}"
+    raise LocalLinkError(message) from problem
 
 
 def last_endpoint(socket: zmq.Socket[bytes]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import zmq
@@ -56,12 +56,14 @@ def _sender(socket: zmq.Socket[bytes]) -> Callable[[memoryview | bytes], bool]:
 class ZmqInbox:
     """Receive on one PULL socket, bound to a fresh endpoint."""
 
-    def __init__(self, sockets: Sockets, where: str, hwm: int, limit: int) -> None:
+    def __init__(
+        self, sockets: Sockets, places: Sequence[str], hwm: int, limit: int
+    ) -> None:
         """Bind.
 
         Args:
             sockets: Makes the socket.
-            where: ``ipc://PATH`` or ``tcp://HOST:*``.
+            places: ``ipc://PATH`` or ``tcp://HOST:PORT``, to be tried in turn.
             hwm: Messages queued for each link.
             limit: Most bytes of a message.
 
@@ -69,9 +71,9 @@ class ZmqInbox:
             LocalLinkError: The endpoint cannot be bound.
         """
         self._socket = sockets.open(zmq.PULL, hwm=hwm, limit=limit, listens=True)
-        if where.startswith("tcp://"):
+        if places[0].startswith("tcp://"):
             self._socket.set(zmq.RCVBUF, TCP_BUFFER_BYTES)
-        self._path = bind_to(self._socket, where, where)
+        self._path = bind_to(self._socket, places, _named(places))
         self.endpoint: str = last_endpoint(self._socket)
         self.handle = int(self._socket.underlying)
         self.receive_into: Callable[[memoryview], int] = _receiver(self._socket)
@@ -125,3 +127,8 @@ class ZmqOutlet:
             return
         self._stop()
         self._socket.close(0)
+
+
+def _named(places: Sequence[str]) -> str:
+    """Return places for an error: the first, or first and last of several."""
+    return places[0] if len(places) == 1 else f"{places[0]} or any other port asked for"

@@ -58,7 +58,7 @@ class SocketCluster:
         where = "tcp://127.0.0.1:*"
         if self.where != "tcp":
             where = f"ipc://{self.where}/{secrets.token_hex(4)}"
-        return ZmqInbox(self.sockets, where, HWM, len(node.message))
+        return ZmqInbox(self.sockets, [where], HWM, len(node.message))
 
     def _pump(self, name, handler, inboxes, plan):
         made = []

@@ -38,7 +38,7 @@ class ZeroMq:
         where = "tcp://127.0.0.1:*"
         if self.where == "ipc":
             where = f"ipc://{path}/{secrets.token_hex(4)}"
-        self.inbox = ZmqInbox(self.sockets, where, hwm, 1 << 20)
+        self.inbox = ZmqInbox(self.sockets, [where], hwm, 1 << 20)
         self.inbox.watch(lambda: None)
         self.outlets = [
             ZmqOutlet(self.sockets, self.inbox.endpoint, hwm, self.room.set)

@@ -57,7 +57,7 @@ async def test_both_ways_give_the_same_spikes(find, monkeypatch, tmp_path):
     )  # fmt: skip
     nodes.append(client)
     where = [f"ipc://{tmp_path}/{secrets.token_hex(4)}" for _ in nodes]
-    inboxes = [ZmqInbox(sockets, at, 2, len(n.node.message))
+    inboxes = [ZmqInbox(sockets, [at], 2, len(n.node.message))
                for at, n in zip(where, nodes, strict=True)]  # fmt: skip
     pumps, faults, finished = [], [], []
     ended = asyncio.Event()
