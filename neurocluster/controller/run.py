@@ -99,7 +99,7 @@ class ControllerRunner:
         self.state = Controller(
             plan,
             generation=secrets.randbits(63),
-            cluster=secrets.token_hex(8),
+            cluster=secrets.token_hex(16),
             version=VERSION,
             cores=os.cpu_count() or 1,
             deadline_ns=int(options.deadline_s * 1e9),

@@ -12,6 +12,7 @@ from neurocluster.transport.address import Ports, Reach, choose, tcp
 from neurocluster.transport.keys import Keys
 
 LETTERS: Final = 8
+LOOPBACK: Final = "127.0.0.1"
 BY_ROUTE: Final = Reach()
 
 
@@ -32,6 +33,33 @@ class Meeting:
     find: Callable[[], str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a member listens in one epoch.
+
+    Attributes:
+        endpoints: To be tried in turn for the inbox.
+        host: Address to bind.
+        ports: To be tried in turn.
+        advertised: Host that others connect to, or None for a socket file.
+    """
+
+    endpoints: list[str]
+    host: str
+    ports: list[int | str]
+    advertised: str | None
+
+    def told(self, bound: str) -> str:
+        """Return what others connect to, given what was bound."""
+        if self.advertised is None:
+            return bound
+        return tcp(self.advertised, bound.rpartition(":")[2])
+
+    def told_echo(self, port: int) -> str:
+        """Return where others ask for the time, given the port."""
+        return tcp(self.advertised or self.host, port).replace("tcp:", "udp:", 1)
+
+
 class Place:
     """Say where a member listens, epoch after epoch."""
 
@@ -40,8 +68,8 @@ class Place:
         self._meeting = meeting
         self._ports = Ports(meeting.reach.ports)
 
-    def choose(self, settings: Mapping[str, Any]) -> tuple[list[str], str | None]:
-        """Return endpoints to try in turn, and the address that others connect to.
+    def choose(self, settings: Mapping[str, Any]) -> Listening:
+        """Return where to listen; the ports of the epoch before come last.
 
         Args:
             settings: Of PREPARE: ``where`` and ``folder``.
@@ -51,12 +79,7 @@ class Place:
         """
         if settings["where"] == "ipc":
             path = Path(settings["folder"]) / secrets.token_hex(LETTERS)
-            return [f"ipc://{path}"], None
+            return Listening([f"ipc://{path}"], LOOPBACK, ["*"], None)
         bind, advertise = choose(self._meeting.reach, self._meeting.endpoint)
-        return [tcp(bind, port) for port in self._ports.candidates()], advertise
-
-    def taken(self, endpoint: str) -> None:
-        """Note where it listens now: the next epoch takes another port."""
-        port = endpoint.rpartition(":")[2]
-        if port.isdecimal():
-            self._ports.used(int(port))
+        ports = self._ports.next()
+        return Listening([tcp(bind, port) for port in ports], bind, ports, advertise)

@@ -16,6 +16,7 @@ from neurocluster.errors import NeuroclusterError, RemoteLinkError, WireError
 from neurocluster.member import state as s
 from neurocluster.member.account import Account
 from neurocluster.member.build import build_beside
+from neurocluster.member.clocks import clock_domain
 from neurocluster.member.data import DataPath, EngineLike
 from neurocluster.member.duties import Duties
 from neurocluster.member.meeting import LETTERS, Meeting, Place
@@ -82,6 +83,7 @@ class MemberRunner:
         register = {
             "role": role, "pid": os.getpid(), "host": socket.gethostname(),
             "slot": slot, "version": version, "replaces": replaces, "cause": cause,
+            "clock": clock_domain(),
         }  # fmt: skip
         self.state = s.Member(register, leased=leased)
         self._control = self._join(meeting.endpoint)
@@ -176,8 +178,8 @@ class MemberRunner:
                 self._beat()
             case s.Build(epoch, body):
                 self._build(epoch, body)
-            case s.Connect(endpoints, hellos):
-                self._connect(endpoints, hellos)
+            case s.Connect():
+                self._connect(action)
             case s.Run(roster):
                 self._run(roster)
             case s.CloseData():
@@ -215,9 +217,11 @@ class MemberRunner:
         try:
             if isinstance(built, Exception):
                 raise built
+            secret = self.state.cluster if body["echo"] else ""
             self._data = DataPath(
-                self._sockets, built, self._place, body["settings"], self._woken
-            )
+                self._sockets, built, self._place, body["settings"], self._woken,
+                secret,
+            )  # fmt: skip
         except NeuroclusterError as error:
             self._cannot(str(error))
             return
@@ -229,20 +233,19 @@ class MemberRunner:
         number = -1 if partition is None else int(partition["index"])
         self._account.epoch, self._account.partition = epoch, number
         self._duties.bound(body, built)
-        self.event(s.Bound(self._data.endpoint))
+        self.event(s.Bound(self._data.endpoint, self._data.echo))
 
     def _cannot(self, problem: str) -> None:
         _log.error("cannot prepare: %s", problem)
         self.event(s.StopAsked(f"cannot prepare its part: {problem}", s.EXIT_BUG))
 
-    def _connect(
-        self, endpoints: tuple[tuple[int, str], ...], hellos: Mapping[int, Control]
-    ) -> None:
+    def _connect(self, ends: s.Connect) -> None:
         if self._data is None:
             return
         try:
             self._data.connect(
-                endpoints, hellos, schedule=self._loop.call_soon,
+                ends.endpoints, ends.hellos, ends.clocks,
+                schedule=self._loop.call_soon,
                 always_receive=self._duties.always_receive,
             )  # fmt: skip
         except NeuroclusterError as error:

@@ -176,12 +176,12 @@ class Ports:
         """Take a range, or None for any free port."""
         self._ports = list(range(ports[0], ports[1] + 1)) if ports is not None else []
 
-    def candidates(self) -> list[int | str]:
-        """Return what to try for the next socket, in this order."""
-        return [*self._ports] or ["*"]
+    def next(self) -> list[int | str]:
+        """Return what to try in turn; the next call begins with the second of them.
 
-    def used(self, port: int) -> None:
-        """Note which one was bound; it comes last from now on."""
-        if port in self._ports:
-            at = self._ports.index(port) + 1
-            self._ports = self._ports[at:] + self._ports[:at]
+        Whoever binds the first that is free never binds the one that the last call's
+        caller may just have closed, unless nothing else is free.
+        """
+        found: list[int | str] = [*self._ports] or ["*"]
+        self._ports = self._ports[1:] + self._ports[:1]
+        return found

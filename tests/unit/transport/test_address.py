@@ -65,12 +65,11 @@ def test_no_route_is_told():
 
 def test_ports_come_in_turn():
     ports = a.Ports((7000, 7002))
-    assert ports.candidates() == [7000, 7001, 7002]
-    ports.used(7000)
-    assert ports.candidates() == [7001, 7002, 7000]
-    ports.used(7002)
-    assert ports.candidates() == [7000, 7001, 7002]
-    assert a.Ports(None).candidates() == ["*"]
+    assert ports.next() == [7000, 7001, 7002]
+    assert ports.next() == [7001, 7002, 7000]
+    assert ports.next() == [7002, 7000, 7001]
+    assert ports.next() == [7000, 7001, 7002]
+    assert a.Ports(None).next() == ["*"]
 
 
 @pytest.mark.parametrize(
