@@ -96,6 +96,13 @@ def worker(
     slot: Annotated[
         int | None, typer.Option(min=0, help="Partition wished for, by its number.")
     ] = None,
+    slots: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N,...",
+            help="Be the parent of a worker for each of these partitions.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -121,15 +128,17 @@ def worker(
     """
 
     def action() -> int:
-        from neurocluster.cli.worker import worker_command
+        from neurocluster.cli.worker import wishes_of, worker_command
 
         log_level(log)
         meeting = meeting_of(
             connect, key, insecure=insecure, bind=bind, advertise=advertise,
             interface=interface, ports=ports,
         )  # fmt: skip
+        wishes = wishes_of(slot, slots, workers, spares)
+        alone = slots is None and workers is None
         return worker_command(
-            meeting, slot, workers, spares, die_with_stdin=die_with_stdin
+            meeting, wishes, alone=alone, die_with_stdin=die_with_stdin
         )
 
     guarded(action)

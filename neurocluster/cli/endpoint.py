@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Final
 
-from neurocluster.controller.connection import FILE, Connection, read_connection
+from neurocluster.controller.connection import (
+    FILE,
+    Connection,
+    parse_connection,
+    read_connection,
+)
 from neurocluster.errors import ConfigError
 from neurocluster.transport.keys import find_keys
 
+FROM_INPUT, FROM_ENVIRONMENT = "-", "env"
+VARIABLE: Final = "NEUROCLUSTER_CONNECTION"
+"""Environment variable that may hold what a connection file does."""
+MOST_BYTES: Final = 4096
+"""Of a connection file's text."""
 RUNS: Final = Path("runs")
 """Where runs without ``--out`` have their folders."""
 
@@ -18,8 +29,9 @@ def find_connection(connect: str | None, key: Path | None = None) -> Connection:
     """Return what a connection file, an endpoint or a run folder says.
 
     Args:
-        connect: One of them; None looks for ./connection.json and then for the
-            newest run that has one.
+        connect: One of them, or ``-`` for the first line of standard input, or ``env``
+            for $NEUROCLUSTER_CONNECTION, which hold what such a file does; None looks
+            for ./connection.json and then for the newest run that has one.
         key: Key file of the cluster, where the connection file has no key; the
             environment may have one, too.
 
@@ -28,11 +40,23 @@ def find_connection(connect: str | None, key: Path | None = None) -> Connection:
     """
     if connect is not None and "://" in connect:
         found = Connection(connect)
+    elif connect == FROM_INPUT:
+        found = parse_connection(_first_line(), "standard input")
+    elif connect == FROM_ENVIRONMENT:
+        found = parse_connection(os.environ.get(VARIABLE, ""), f"${VARIABLE}")
     else:
         path = _file_of(connect) if connect is not None else _default()
         found = read_connection(path)
     keys = find_keys(key)
     return dataclasses.replace(found, secret=keys.secret) if keys else found
+
+
+def _first_line() -> str:
+    """Return the first line of standard input; leave the rest to who waits for it."""
+    line = bytearray()
+    while len(line) < MOST_BYTES and (byte := os.read(0, 1)) not in (b"", b"\n"):
+        line += byte
+    return line.decode(errors="replace")
 
 
 def _file_of(connect: str) -> Path:
@@ -70,3 +94,8 @@ def endpoint_of(connect: str) -> str:
         ConfigError: The file is missing or is none.
     """
     return find_connection(connect).endpoint
+
+
+def is_file(connect: str) -> bool:
+    """Tell whether a file says where the controller is: it can be read again."""
+    return "://" not in connect and connect not in (FROM_INPUT, FROM_ENVIRONMENT)

@@ -96,7 +96,8 @@ Connect = Annotated[
     str,
     typer.Option(
         metavar="FILE-or-ENDPOINT",
-        help="Connection file, or endpoint ipc:// or tcp://.",
+        help="Connection file, or endpoint ipc:// or tcp://; what the file holds may "
+        "come by standard input (-) or $NEUROCLUSTER_CONNECTION (env).",
     ),
 ]
 

@@ -70,7 +70,7 @@ def meeting_of(
         ConfigError: They name none, contradict each other, or it is on another host
             and there is no key, nor does anybody want to do without.
     """
-    from neurocluster.cli.endpoint import endpoint_of, find_connection
+    from neurocluster.cli.endpoint import endpoint_of, find_connection, is_file
     from neurocluster.member.meeting import Meeting
     from neurocluster.transport.address import Reach, is_local, parse_ports
     from neurocluster.transport.keys import keys_in_file
@@ -93,5 +93,5 @@ def meeting_of(
         connection.endpoint,
         keys,
         reach,
-        None if "://" in connect else partial(endpoint_of, connect),
+        partial(endpoint_of, connect) if is_file(connect) else None,
     )
