@@ -73,6 +73,13 @@ Recovery = Annotated[
 Spares = Annotated[
     int | None, typer.Option(help="Workers that stand by for a lost one.")
 ]
+Hosts = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="TOML file of hosts that run the workers, reached by ssh (extra 'ssh').",
+    ),
+]
 Compare = Annotated[
     bool | None,
     typer.Option(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -15,16 +17,48 @@ from neurocluster.cli.progress import warm_with_progress
 from neurocluster.cli.resume import Work, work_of
 from neurocluster.cli.streaming import Outcome, interruptible, stream_frames, to_its_end
 from neurocluster.cli.terminal import terminal
-from neurocluster.cluster import LocalCluster
+from neurocluster.cluster.base import Cluster
+from neurocluster.cluster.local import LocalCluster
 from neurocluster.config import RunConfig
 from neurocluster.controller.connection import FILE
-from neurocluster.errors import ClusterError
+from neurocluster.errors import ClusterError, ConfigError
+from neurocluster.launch.hosts import read_hosts
 from neurocluster.launch.memory import MemoryBound
 from neurocluster.launch.spawn import Template
 from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan
 from neurocluster.model.split import parse_splits
+from neurocluster.transport.address import Reach
+
+Engine = Callable[..., Cluster]
+"""Makes a cluster of settings."""
+
+
+def engine_of(
+    hosts: Path | None, advertise: str | None, interface: str | None
+) -> Engine | None:
+    """Return what makes a cluster on the hosts of a file; None without one.
+
+    Raises:
+        ConfigError: The file is wrong, or what ssh needs is not installed.
+    """
+    if hosts is None:
+        if advertise is not None or interface is not None:
+            message = "advertise, interface: they say how --hosts reach this machine"
+            raise ConfigError(message)
+        return None
+    entries = read_hosts(hosts)
+    try:
+        from neurocluster.cluster.ssh import SshCluster
+    except ModuleNotFoundError as error:
+        message = (
+            f"hosts: {error.name} is not installed; install the extra: "
+            "pip install 'neurocluster[ssh]'"
+        )
+        raise ConfigError(message) from error
+    reach = Reach(advertise=advertise, interface=interface)
+    return partial(SshCluster, entries, reach=reach)
 
 
 def warm_command(config: RunConfig, *, quiet: bool) -> int:
@@ -38,10 +72,18 @@ def warm_command(config: RunConfig, *, quiet: bool) -> int:
 
 
 def run_command(
-    config: RunConfig, template: Template, resume: Path | None, *, json: bool,
-    quiet: bool,
+    config: RunConfig, template: Template, resume: Path | None,
+    there: Engine | None = None, *, json: bool, quiet: bool,
 ) -> int:  # fmt: skip
-    """Run a cluster on this machine; return the exit code.
+    """Run a cluster; return the exit code.
+
+    Args:
+        config: Settings.
+        template: Forks the processes of this machine.
+        resume: Folder of the run that goes on, or None.
+        there: Makes a cluster whose workers are elsewhere; None has them here.
+        json: Print the summary as JSON.
+        quiet: Print errors only.
 
     Raises:
         ConfigError: It may take more memory than the settings allow.
@@ -59,7 +101,8 @@ def run_command(
         return nothing_left(work, console)
     warm_with_progress(config, fixed, plan, console)
     folder = work.folder
-    cluster = LocalCluster(
+    make = there or LocalCluster
+    cluster = make(
         config, logs=folder.logs, template=template, keeps=True,
         connection=folder.path / FILE,
     )  # fmt: skip
@@ -67,7 +110,7 @@ def run_command(
     return finish(outcome, console, json=json, again="neurocluster run")
 
 
-async def _run(cluster: LocalCluster, work: Work, console: Console) -> Outcome:
+async def _run(cluster: Cluster, work: Work, console: Console) -> Outcome:
     outcome = Outcome(None, work)
     try:
         with interruptible(outcome):

@@ -12,6 +12,7 @@ from neurocluster.cli.options import (
     Deadline,
     Fire,
     Frames,
+    Hosts,
     Hwm,
     Json,
     Level,
@@ -53,9 +54,12 @@ def run(
     memory: Memory = None, out: Out = None, name: Name = None,
     deadline_s: Deadline = None, recovery_s: Recovery = None, spares: Spares = None,
     compare: Compare = None, config: Config = None, resume: Resume = None,
+    hosts: Hosts = None, advertise: Advertise = None, interface: Interface = None,
     json: Json = False, quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
-    """Run a network on this machine: controller, workers and client as processes.
+    """Run a network: controller and client here, workers here or on other hosts.
+
+    With --hosts workers run on the hosts of a file, by ssh, and links are encrypted.
 
     Example: neurocluster run --frames 1000 --split conv1=rows:4 --out results
     """
@@ -68,9 +72,12 @@ def run(
 
         template = spawn_template()  # first: it imports while we do
         try:
-            from neurocluster.cli.run import run_command
+            from neurocluster.cli.run import engine_of, run_command
 
-            return run_command(settings, template, resume, json=json, quiet=quiet)
+            there = engine_of(hosts, advertise, interface)
+            return run_command(
+                settings, template, resume, there, json=json, quiet=quiet
+            )
         finally:
             template.discard()
 

@@ -21,6 +21,7 @@ from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan
 from neurocluster.model.split import parse_splits
+from neurocluster.transport.keys import keys_in_file
 from neurocluster.worker.run import WorkerOptions, run_worker
 from neurocluster.worker.warm import warm_worker
 
@@ -71,6 +72,9 @@ def controller_role(arguments: dict[str, str], _pulse: Pulse) -> int:
             recovery_s=float(arguments["recovery_s"]),
             leased=True,
             once=True,
+            advertise=arguments.get("advertise"),
+            keys=keys_in_file(arguments.get("secret", "")),
+            insecure=arguments.get("insecure", "") == "yes",
         )
         return run_controller(plan, options)
     except NeuroclusterError as error:
