@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from neurocluster.cluster.base import Cluster
 from neurocluster.config import RunConfig
@@ -20,8 +22,12 @@ from neurocluster.member.meeting import Meeting
 from neurocluster.model.convert import convert
 from neurocluster.model.placement import place
 from neurocluster.transport.address import Reach, choose, tcp
+from neurocluster.transport.ask import Asker
 from neurocluster.transport.keys import Keys, make_keys
 
+START_S: Final = 180.0
+"""How long a host may take to start its workers: the first time it compiles."""
+TELL_S, LOOK_S, ANSWER_S = 3.0, 0.05, 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -90,14 +96,52 @@ class SshCluster(Cluster):
             options = ["--slots", ",".join(mine)] if mine else []
             if mine or extra:
                 workers.start(host.name, [*options, "--spares", str(extra)], text)
+        await self._all_there(connection, workers)
+
+    async def _all_there(self, connection: Connection, workers: SshLauncher) -> None:
+        """Wait until a worker for each partition has registered.
+
+        A host that was never used compiles first. The deadline of the bring-up counts
+        from the client's coming, which is after this.
+
+        Raises:
+            StartTimeout: Some have not; it names their hosts and what those said.
+        """
+        wanted, begin = set(self.placement.values()), time.monotonic()
+        told_s = begin + TELL_S
+        with Asker(connection.endpoint, self._keys) as asker:
+            while missing := await asyncio.to_thread(self._missing, asker):
+                late = [host for host in wanted if host in missing]
+                dead = [host for host in late if workers.ended(host)]
+                now_s = time.monotonic()
+                if dead or now_s - begin > START_S:
+                    raise StartTimeout(self._not_there(dead or late, workers))
+                if now_s > told_s:
+                    told_s = now_s + TELL_S
+                    _log.warning("waiting for workers of %s", ", ".join(sorted(late)))
+                await asyncio.sleep(LOOK_S)
+
+    def _missing(self, asker: Asker) -> set[str]:
+        """Return the hosts that have fewer workers ready than they are to run."""
+        answer = asker.ask("status", ANSWER_S)
+        status = answer.body["status"] if answer is not None else None
+        members = status["members"] if status is not None else ()
+        ready = {m["slot"] for m in members if m["ready"] and m["role"] == "worker"}
+        names = [p.name for p in self.plan.partitions]
+        return {self.placement[p] for k, p in enumerate(names) if k not in ready}
+
+    def _not_there(self, hosts: Sequence[str], workers: SshLauncher) -> str:
+        names = ", ".join(sorted(hosts))
+        ends = f"; ends of their logs:\n{workers.ends(sorted(hosts))}"
+        if all(map(workers.ended, hosts)):
+            return f"the workers of {names} ended before they were there{ends}"
+        return f"after {START_S:.0f} s the workers of {names} are not there{ends}"
 
     def _parent_ended(self, done: Exit) -> None:
         """Say what happened on a host; the controller misses its workers by itself."""
         how = done.problem or f"ended with exit status {done.code}"
         then = "; it is started again" if done.left else ""
-        print(
-            f"host {done.slot}: the parent of its workers {how}{then}", file=sys.stderr
-        )
+        _log.warning("host %s: the parent of its workers %s%s", done.slot, how, then)
         session = self.session
         if not done.left and session is not None and not session.roster:
             text = f"host {done.slot}: the parent of its workers {how}"

@@ -138,6 +138,10 @@ class SshLauncher:
             return LOST, "lost its connection"
         return done.exit_status, ""
 
+    def ended(self, name: str) -> bool:
+        """Tell whether a host's parent ended and is not started again."""
+        return name in self._parents and self._parents[name].done()
+
     def poll(self) -> list[Exit]:
         """Return nothing: exits are told by `on_exit`."""
         return []
