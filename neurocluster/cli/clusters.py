@@ -100,7 +100,8 @@ def worker(
         str | None,
         typer.Option(
             metavar="N,N,...",
-            help="Be the parent of a worker for each of these partitions.",
+            help="Be the parent of a worker for each of these partitions; 'env': of "
+            "those that a launcher put into the environment.",
         ),
     ] = None,
     workers: Annotated[

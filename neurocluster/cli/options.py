@@ -73,6 +73,14 @@ Recovery = Annotated[
 Spares = Annotated[
     int | None, typer.Option(help="Workers that stand by for a lost one.")
 ]
+EngineName = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help="What starts workers: local (default), ssh (with --hosts) or slurm.",
+    ),
+]
 Hosts = Annotated[
     Path | None,
     typer.Option(

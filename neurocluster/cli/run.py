@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import uvloop
 from rich.console import Console
@@ -22,7 +23,7 @@ from neurocluster.cluster.local import LocalCluster
 from neurocluster.config import RunConfig
 from neurocluster.controller.connection import FILE
 from neurocluster.errors import ClusterError, ConfigError
-from neurocluster.launch.hosts import read_hosts
+from neurocluster.launch.hosts import HostEntry, read_hosts
 from neurocluster.launch.memory import MemoryBound
 from neurocluster.launch.spawn import Template
 from neurocluster.model.convert import convert
@@ -33,22 +34,40 @@ from neurocluster.transport.address import Reach
 
 Engine = Callable[..., Cluster]
 """Makes a cluster of settings."""
+ENGINES: Final = ("local", "ssh", "slurm")
 
 
 def engine_of(
-    hosts: Path | None, advertise: str | None, interface: str | None
-) -> Engine | None:
-    """Return what makes a cluster on the hosts of a file; None without one.
+    engine: str | None, hosts: Path | None, advertise: str | None,
+    interface: str | None,
+) -> Engine | None:  # fmt: skip
+    """Return what makes a cluster whose workers are elsewhere; None has them here.
 
     Raises:
-        ConfigError: The file is wrong, or what ssh needs is not installed.
+        ConfigError: The options contradict each other, the hosts file is wrong, or
+            what the engine needs is not there.
     """
-    if hosts is None:
-        if advertise is not None or interface is not None:
-            message = "advertise, interface: they say how --hosts reach this machine"
+    engine = engine or ("local" if hosts is None else "ssh")
+    if engine not in ENGINES:
+        message = f"engine: {engine!r} is none of {', '.join(ENGINES)}"
+        raise ConfigError(message)
+    if (hosts is None) == (engine == "ssh"):
+        message = "hosts: the file and --engine ssh go together"
+        raise ConfigError(message)
+    reach = Reach(advertise=advertise, interface=interface)
+    if engine == "local":
+        if reach != Reach():
+            message = "advertise, interface: they say how other hosts reach this one"
             raise ConfigError(message)
         return None
-    entries = read_hosts(hosts)
+    if engine == "slurm":
+        from neurocluster.cluster.slurm import SlurmCluster
+
+        return partial(SlurmCluster, reach=reach)
+    return _ssh(read_hosts(hosts or Path()), reach)
+
+
+def _ssh(entries: Sequence[HostEntry], reach: Reach) -> Engine:
     try:
         from neurocluster.cluster.ssh import SshCluster
     except ModuleNotFoundError as error:
@@ -57,7 +76,6 @@ def engine_of(
             "pip install 'neurocluster[ssh]'"
         )
         raise ConfigError(message) from error
-    reach = Reach(advertise=advertise, interface=interface)
     return partial(SshCluster, entries, reach=reach)
 
 

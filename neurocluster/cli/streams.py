@@ -10,6 +10,7 @@ from neurocluster.cli.options import (
     Connect,
     Data,
     Deadline,
+    EngineName,
     Fire,
     Frames,
     Hosts,
@@ -54,12 +55,14 @@ def run(
     memory: Memory = None, out: Out = None, name: Name = None,
     deadline_s: Deadline = None, recovery_s: Recovery = None, spares: Spares = None,
     compare: Compare = None, config: Config = None, resume: Resume = None,
-    hosts: Hosts = None, advertise: Advertise = None, interface: Interface = None,
+    engine: EngineName = None, hosts: Hosts = None, advertise: Advertise = None,
+    interface: Interface = None,
     json: Json = False, quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
     """Run a network: controller and client here, workers here or on other hosts.
 
-    With --hosts workers run on the hosts of a file, by ssh, and links are encrypted.
+    With --hosts workers run on the hosts of a file, by ssh; with --engine slurm on the
+    nodes of the Slurm job that this is in. Links are encrypted then.
 
     Example: neurocluster run --frames 1000 --split conv1=rows:4 --out results
     """
@@ -74,7 +77,7 @@ def run(
         try:
             from neurocluster.cli.run import engine_of, run_command
 
-            there = engine_of(hosts, advertise, interface)
+            there = engine_of(engine, hosts, advertise, interface)
             return run_command(
                 settings, template, resume, there, json=json, quiet=quiet
             )

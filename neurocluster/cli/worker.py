@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neurocluster.cli.endpoint import FROM_ENVIRONMENT
 from neurocluster.errors import ConfigError
 from neurocluster.member.meeting import Meeting
 
@@ -22,6 +23,11 @@ def wishes_of(
             "slots: it says how many workers there are; leave out --slot, --workers"
         )
         raise ConfigError(message)
+    elif slots == FROM_ENVIRONMENT:
+        from neurocluster.launch.slurm import share_of_this_node
+
+        share = share_of_this_node()
+        first, spares = [*share.slots], share.spares
     else:
         words = slots.split(",")
         if not all(word.isdecimal() for word in words):

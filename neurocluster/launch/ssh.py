@@ -18,9 +18,8 @@ from typing import Any, Final
 import asyncssh
 
 from neurocluster.errors import StartTimeout
-from neurocluster.launch.base import Capabilities, Exit
+from neurocluster.launch.base import Capabilities, Exit, Share
 from neurocluster.launch.hosts import HostEntry
-from neurocluster.launch.logs import log_end
 from neurocluster.launch.restarts import Restarts
 
 CONNECT_S: Final = 10.0
@@ -93,16 +92,15 @@ class SshLauncher:
         code = LOST if done.exit_status is None else done.exit_status
         return code, str(done.stdout), str(done.stderr)
 
-    def start(self, name: str, options: Sequence[str], secret: str) -> None:
-        """Start the parent of a host's workers, and again when its host comes back.
-
-        Args:
-            name: Of the host.
-            options: Of `neurocluster worker`.
-            secret: First line of its standard input.
-        """
-        command = worker_command(self._hosts[name], options)
-        self._parents[name] = asyncio.create_task(self._keep(name, command, secret))
+    def start(self, shares: Mapping[str, Share], connection: str) -> None:
+        """Start the parents, and again when a host comes back; see `HostLauncher`."""
+        for name, share in shares.items():
+            options = ["--spares", str(share.spares)]
+            if share.slots:
+                options += ["--slots", ",".join(map(str, share.slots))]
+            command = worker_command(self._hosts[name], options)
+            keep = self._keep(name, command, connection)
+            self._parents[name] = asyncio.create_task(keep)
 
     async def _keep(self, name: str, command: str, secret: str) -> None:
         """Run a parent; start it again when it ends, thrice a minute at most."""
@@ -142,21 +140,9 @@ class SshLauncher:
         """Tell whether a host's parent ended and is not started again."""
         return name in self._parents and self._parents[name].done()
 
-    def poll(self) -> list[Exit]:
-        """Return nothing: exits are told by `on_exit`."""
-        return []
-
     def log(self, name: str) -> Path:
         """Return the file of what a host's workers print."""
         return self._logs / f"{name}.log"
-
-    def ends(self, names: Sequence[str]) -> str:
-        """Return the ends of some hosts' logs, for an error."""
-        found = []
-        for name in names:
-            lines = "\n    ".join(log_end(self.log(name)) or ["(nothing was printed)"])
-            found.append(f"  {name}:\n    {lines}")
-        return "\n".join(found)
 
     async def stop(self) -> None:
         """End all workers, then the connections; may be called twice."""
