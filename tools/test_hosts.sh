@@ -3,9 +3,9 @@
 #
 #     tools/test_hosts.sh [options of pytest]
 #
-# It needs root on Debian, and installs what is missing: iproute2, sshd, a Python of the
-# distribution with neurocluster in /opt/neurocluster-hosts. What cannot be had is a
-# failure, never a skip.
+# It needs root on Debian, and installs what is missing: iproute2, sshd, Slurm, and a
+# Python of the distribution with neurocluster in /opt/neurocluster-hosts. What cannot be
+# had is a failure, never a skip.
 set -euo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
     sed -n '2,8s/^# \{0,1\}//p' "$0"
@@ -17,6 +17,8 @@ missing=()
 command -v ip >/dev/null || missing+=(iproute2)
 [ -x /usr/sbin/sshd ] || missing+=(openssh-server)
 command -v ssh-keygen >/dev/null || missing+=(openssh-client)
+command -v slurmctld >/dev/null && command -v sbatch >/dev/null || missing+=(slurm-wlm)
+command -v munged >/dev/null || missing+=(munge)
 /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
     apt-get update -q

@@ -4,7 +4,6 @@ It needs root, and a Python that the user can read; `tools/test_hosts.sh` has bo
 """
 
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NAMESPACES = ROOT / "tools" / "namespaces.sh"
 COUNT, USER, PORT = 3, "neurocluster", 2222
+SSHD_PATH = "/usr/sbin/sshd"
 NET = "10.77.0"
 PYTHON = os.environ.get("NEUROCLUSTER_HOSTS_PYTHON", "")
 """Interpreter on the hosts, with this package, that any user can run."""
@@ -96,15 +96,27 @@ def hosts(tmp_path_factory):
     """Make the hosts; they go with the session."""
     assert PYTHON, "run tools/test_hosts.sh, or name NEUROCLUSTER_HOSTS_PYTHON"
     folder = tmp_path_factory.mktemp("hosts")
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o755)
+    open_to_all(folder)
     if subprocess.run(["id", USER], capture_output=True, check=False).returncode:
         subprocess.run(["useradd", "-m", "-s", "/bin/bash", USER], check=True)
         subprocess.run(["usermod", "-p", "*", USER], check=True)
     subprocess.run([NAMESPACES, "down"], check=True)
     subprocess.run([NAMESPACES, "up", str(COUNT)], check=True)
-    Path("/run/sshd").mkdir(exist_ok=True)
     names = tuple(f"n{k}" for k in range(1, COUNT + 1))
+    file = start_sshd(folder, names)
+    yield Hosts(folder, file, names)
+    subprocess.run([NAMESPACES, "down"], check=True)
+
+
+def open_to_all(folder):
+    """Let every user into a folder of a test; pytest's are the tester's alone."""
+    for path in (folder, *folder.parents[:2]):
+        path.chmod(0o755)
+
+
+def start_sshd(folder, names):
+    """Start an sshd on each host; return a hosts file that names them."""
+    Path("/run/sshd").mkdir(exist_ok=True)
     (folder / "authorized").write_text(key(folder / "id"))
     known = []
     text = HOSTS.format(user=USER, port=PORT, folder=folder, python=PYTHON)
@@ -113,15 +125,11 @@ def hosts(tmp_path_factory):
         known.append(f"[{NET}.{k}]:{PORT} {public}\n")
         settings = folder / f"sshd_{name}"
         settings.write_text(SSHD.format(port=PORT, folder=folder, name=name))
-        subprocess.run(
-            [NAMESPACES, "in", name, shutil.which("sshd") or "/usr/sbin/sshd", "-f",
-             settings], check=True,
-        )  # fmt: skip
+        subprocess.run([NAMESPACES, "in", name, SSHD_PATH, "-f", settings], check=True)
         text += f'\n[[host]]\nname = "{name}"\naddress = "{NET}.{k}"\n'
     (folder / "known").write_text("".join(known))
     (folder / "hosts.toml").write_text(text)
-    yield Hosts(folder, folder / "hosts.toml", names)
-    subprocess.run([NAMESPACES, "down"], check=True)
+    return folder / "hosts.toml"
 
 
 @pytest.fixture(autouse=True)
