@@ -12,7 +12,8 @@ from neurocluster.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from neurocluster.client.results import Result
-    from neurocluster.cluster import LocalCluster
+    from neurocluster.cluster.local import LocalCluster
+    from neurocluster.cluster.ssh import SshCluster
     from neurocluster.data.idx import Dataset, load_dataset
     from neurocluster.errors import NeuroclusterError
     from neurocluster.model.load import load_network
@@ -23,6 +24,7 @@ __all__ = [
     "LocalCluster",
     "NeuroclusterError",
     "Result",
+    "SshCluster",
     "__version__",
     "load_dataset",
     "load_network",
@@ -30,7 +32,8 @@ __all__ = [
 ]
 _HOMES = {
     "Dataset": "neurocluster.data.idx",
-    "LocalCluster": "neurocluster.cluster",
+    "LocalCluster": "neurocluster.cluster.local",
+    "SshCluster": "neurocluster.cluster.ssh",
     "NeuroclusterError": "neurocluster.errors",
     "Result": "neurocluster.client.results",
     "load_dataset": "neurocluster.data.idx",

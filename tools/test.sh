@@ -11,10 +11,10 @@ fi
 source "$(dirname "${BASH_SOURCE[0]}")/../deploy/environment.sh"
 prepare_environment dev
 cd "$ROOT" || exit 2
-slow=(-m "not slow")
+slow=(-m "not slow and not hosts")
 arguments=()
 for argument in "$@"; do
-    if [ "$argument" = --slow ]; then slow=(); else arguments+=("$argument"); fi
+    if [ "$argument" = --slow ]; then slow=(-m "not hosts"); else arguments+=("$argument"); fi
 done
 bin="$ROOT/.venv/bin"
 

@@ -14,7 +14,7 @@ from neurocluster.bench.processes import core_count, cpu_ns, pss_mib
 from neurocluster.client.reports import RECEIVED, SENT
 from neurocluster.client.results import Chunk
 from neurocluster.client.session import Session
-from neurocluster.cluster import LocalCluster
+from neurocluster.cluster.local import LocalCluster
 from neurocluster.config import RunConfig
 from neurocluster.dtypes import I64, U8
 from neurocluster.errors import ClusterError

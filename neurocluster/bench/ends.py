@@ -23,7 +23,8 @@ from neurocluster.launch.spawn import ONE_THREAD
 from neurocluster.link.buffers import Handler, LinkBuffers, link_fault
 from neurocluster.link.records import MORE
 from neurocluster.transport.pump import Pump
-from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet, new_context
+from neurocluster.transport.sockets import Sockets
+from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
 
 TIMEOUT_S: Final = 60.0
 SOCKETS: Final = 8
@@ -109,10 +110,10 @@ def turning(
         peers: Names of the nodes that its outgoing links lead to.
         client: True for a node that always receives.
     """
-    context, loop = new_context(SOCKETS), asyncio.get_running_loop()
+    sockets, loop = Sockets(SOCKETS), asyncio.get_running_loop()
     where, hwm = f"ipc://{settings['folder']}/", settings["hwm"]
-    inbox = ZmqInbox(context, where + name, hwm, len(node.node.message))
-    outlets = [ZmqOutlet(context, where + p, hwm, lambda: pump.turn()) for p in peers]
+    inbox = ZmqInbox(sockets, [where + name], hwm, len(node.node.message))
+    outlets = [ZmqOutlet(sockets, where + p, hwm, lambda: pump.turn()) for p in peers]
     pump = Pump(
         node.node, inbox, outlets, schedule=loop.call_soon, always_receive=client
     )
@@ -131,7 +132,7 @@ def turning(
         yield pump.wake
     finally:
         pump.close()
-        context.term()
+        sockets.close()
 
 
 async def until_released() -> None:

@@ -13,6 +13,7 @@ from neurocluster.controller.process import state_of
 from neurocluster.controller.status import ENDED, STOPPED
 from neurocluster.errors import ConfigError
 from neurocluster.transport.ask import Asker
+from neurocluster.transport.keys import keys_in_file
 
 ANSWER_S: Final = 1.0
 """A controller that does not answer a ping within this time has lost its file."""
@@ -52,7 +53,7 @@ def _answers(old: Connection) -> bool:
     process = state_of(old.pid, old.host, old.start)
     if process in ENDED:
         return False
-    with Asker(old.endpoint) as asker:
+    with Asker(old.endpoint, keys_in_file(old.secret)) as asker:
         answered = asker.ask("ping", ANSWER_S) is not None
     if not answered and process in STOPPED:
         _log.warning("%s; its connection file is replaced", unanswered(old, process))

@@ -30,6 +30,15 @@ from neurocluster.cli.options import (
     configured,
     log_level,
 )
+from neurocluster.cli.reach import (
+    Advertise,
+    Bind,
+    Insecure,
+    Interface,
+    Key,
+    PortRange,
+    meeting_of,
+)
 
 
 @app.command()
@@ -46,8 +55,15 @@ def controller(
         bool, typer.Option("--once", help="End with the first client's session.")
     ] = False,
     bind: Annotated[
-        str | None, typer.Option(help="Control endpoint, local.")
+        str | None,
+        typer.Option(
+            metavar="ENDPOINT",
+            help="Control endpoint: tcp://ADDRESS:PORT (* for any port) for workers on "
+            "other hosts; default for this machine only.",
+        ),
     ] = None,
+    advertise: Advertise = None, interface: Interface = None, key: Key = None,
+    insecure: Insecure = False,
     replace: Annotated[
         bool,
         typer.Option(
@@ -63,11 +79,12 @@ def controller(
     given = dict(locals())
 
     def action() -> int:
-        from neurocluster.cli.controller import controller_command
+        from neurocluster.cli.controller import control_place, controller_command
 
         log_level(log)
+        place = control_place(bind, advertise, interface, key, insecure=insecure)
         return controller_command(
-            configured(config, given), connection, bind, once=once, replace=replace
+            configured(config, given), connection, place, once=once, replace=replace
         )
 
     guarded(action)
@@ -78,6 +95,14 @@ def worker(
     connect: Connect,
     slot: Annotated[
         int | None, typer.Option(min=0, help="Partition wished for, by its number.")
+    ] = None,
+    slots: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N,...",
+            help="Be the parent of a worker for each of these partitions; 'env': of "
+            "those that a launcher put into the environment.",
+        ),
     ] = None,
     workers: Annotated[
         int | None,
@@ -91,8 +116,10 @@ def worker(
     die_with_stdin: Annotated[
         bool, typer.Option("--die-with-stdin", help="End when standard input does.")
     ] = False,
+    key: Key = None, insecure: Insecure = False, bind: Bind = None,
+    advertise: Advertise = None, interface: Interface = None, ports: PortRange = None,
     log: Level = "info",
-) -> None:
+) -> None:  # fmt: skip
     """Start one worker, or several with a parent; the controller gives partitions.
 
     A worker ends with 75 when no controller answers for 30 s (start it again), with 76
@@ -102,11 +129,17 @@ def worker(
     """
 
     def action() -> int:
-        from neurocluster.cli.worker import worker_command
+        from neurocluster.cli.worker import wishes_of, worker_command
 
         log_level(log)
+        meeting = meeting_of(
+            connect, key, insecure=insecure, bind=bind, advertise=advertise,
+            interface=interface, ports=ports,
+        )  # fmt: skip
+        wishes = wishes_of(slot, slots, workers, spares)
+        alone = slots is None and workers is None
         return worker_command(
-            connect, slot, workers, spares, die_with_stdin=die_with_stdin
+            meeting, wishes, alone=alone, die_with_stdin=die_with_stdin
         )
 
     guarded(action)
@@ -115,6 +148,7 @@ def worker(
 @app.command()
 def status(
     connect: Cluster = None,
+    key: Key = None,
     json: Json = False,
     watch: Annotated[
         float | None,
@@ -136,7 +170,7 @@ def status(
     def action() -> int:
         from neurocluster.cli.status import status_command
 
-        return status_command(connect, json=json, watch=watch)
+        return status_command(connect, key, json=json, watch=watch)
 
     guarded(action)
 
@@ -144,6 +178,7 @@ def status(
 @app.command()
 def stop(
     connect: Cluster = None,
+    key: Key = None,
     now: Annotated[
         bool, typer.Option("--now", help="Do not wait for the frames in flight.")
     ] = False,
@@ -159,6 +194,26 @@ def stop(
     def action() -> int:
         from neurocluster.cli.stop import stop_command
 
-        return stop_command(connect, now=now)
+        return stop_command(connect, key, now=now)
+
+    guarded(action)
+
+
+@app.command()
+def keygen(
+    file: Annotated[Path, typer.Argument(help="Key file to write, mode 0600.")],
+) -> None:
+    """Make the key of a cluster: who has it is a member, on any host.
+
+    Example: neurocluster keygen cluster.key
+    """
+
+    def action() -> int:
+        from neurocluster.cli.exits import EXIT_DONE
+        from neurocluster.transport.keys import make_keys, write_keys
+
+        write_keys(file, make_keys())
+        print(f"wrote {file}; give it to members only, by a way that you trust")
+        return EXIT_DONE
 
     guarded(action)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json as json_
 from typing import Any, Final, Literal
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -16,17 +15,14 @@ from neurocluster.cli.progress import warm_with_progress
 from neurocluster.cli.terminal import paper, terminal
 from neurocluster.config import RunConfig
 from neurocluster.data.idx import load_dataset
-from neurocluster.kernels.chain import Chain
 from neurocluster.launch.memory import MemoryBound
+from neurocluster.launch.predict import SAMPLE, predict_traffic
 from neurocluster.model.convert import FixedNetwork, convert
 from neurocluster.model.load import load_network
 from neurocluster.model.memory import COMPILER_BYTES, ClusterMemory, ProcessMemory
 from neurocluster.model.partition import Partition, Plan, make_plan
 from neurocluster.model.split import parse_splits
 from neurocluster.sizes import show_size
-
-SAMPLE: Final = 20
-"""Frames that the prediction of traffic runs."""
 
 
 def describe_command(config: RunConfig, *, json: bool) -> int:
@@ -127,33 +123,6 @@ def _partition(plan: Plan, partition: Partition, bound: MemoryBound) -> dict[str
         "fan_out": bound.sizes[partition.name].most_touched,
         "memory_bytes": bound.engines[partition.name].total,
     }
-
-
-def predict_traffic(
-    config: RunConfig, fixed: FixedNetwork, plan: Plan, images: Any
-) -> list[float]:
-    """Predict spikes a frame on each link from a few frames of the chain."""
-    chain = Chain(fixed, config.quantizer, config.fire)
-    counts = chain.address_counts(images)
-    parts = {p.name: p for p in plan.partitions}
-    stages = fixed.graph.stages
-    predicted = []
-    for link in plan.links:
-        if link.source not in parts:
-            by_address = counts[0]
-        else:
-            part = parts[link.source]
-            shape = stages[part.stage].output_shape
-            plane = counts[part.stage + 1].reshape(
-                shape.height, shape.width, shape.channels
-            )
-            owned = np.zeros_like(plane)
-            rows, channels = slice(*part.output_rows), slice(*part.channels)
-            owned[rows, :, channels] = plane[rows, :, channels]
-            by_address = owned.ravel()
-        spikes = by_address[link.first : link.last].sum() / max(len(images), 1)
-        predicted.append(round(float(spikes), 1))
-    return predicted
 
 
 TABLES: Final = {

@@ -2,31 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+import dataclasses
+import os
 from pathlib import Path
 from typing import Final
 
-from neurocluster.controller.connection import FILE, Connection, read_connection
+from neurocluster.controller.connection import (
+    FILE,
+    Connection,
+    parse_connection,
+    read_connection,
+)
 from neurocluster.errors import ConfigError
+from neurocluster.transport.keys import find_keys
 
+FROM_INPUT, FROM_ENVIRONMENT = "-", "env"
+VARIABLE: Final = "NEUROCLUSTER_CONNECTION"
+"""Environment variable that may hold what a connection file does."""
+MOST_BYTES: Final = 4096
+"""Of a connection file's text."""
 RUNS: Final = Path("runs")
 """Where runs without ``--out`` have their folders."""
 
 
-def find_connection(connect: str | None) -> Connection:
+def find_connection(connect: str | None, key: Path | None = None) -> Connection:
     """Return what a connection file, an endpoint or a run folder says.
 
     Args:
-        connect: One of them; None looks for ./connection.json and then for the
-            newest run that has one.
+        connect: One of them, or ``-`` for the first line of standard input, or ``env``
+            for $NEUROCLUSTER_CONNECTION, which hold what such a file does; None looks
+            for ./connection.json and then for the newest run that has one.
+        key: Key file of the cluster, where the connection file has no key; the
+            environment may have one, too.
 
     Raises:
         ConfigError: There is none, or it cannot be read.
     """
     if connect is not None and "://" in connect:
-        return Connection(connect)
-    return read_connection(_file_of(connect) if connect is not None else _default())
+        found = Connection(connect)
+    elif connect == FROM_INPUT:
+        found = parse_connection(_first_line(), "standard input")
+    elif connect == FROM_ENVIRONMENT:
+        found = parse_connection(os.environ.get(VARIABLE, ""), f"${VARIABLE}")
+    else:
+        path = _file_of(connect) if connect is not None else _default()
+        found = read_connection(path)
+    keys = find_keys(key)
+    return dataclasses.replace(found, secret=keys.secret) if keys else found
+
+
+def _first_line() -> str:
+    """Return the first line of standard input; leave the rest to who waits for it."""
+    line = bytearray()
+    while len(line) < MOST_BYTES and (byte := os.read(0, 1)) not in (b"", b"\n"):
+        line += byte
+    return line.decode(errors="replace")
 
 
 def _file_of(connect: str) -> Path:
@@ -66,6 +96,6 @@ def endpoint_of(connect: str) -> str:
     return find_connection(connect).endpoint
 
 
-def find_again(connect: str) -> Callable[[], str] | None:
-    """Return how to look for a controller again; None for a fixed endpoint."""
-    return None if "://" in connect else partial(endpoint_of, connect)
+def is_file(connect: str) -> bool:
+    """Tell whether a file says where the controller is: it can be read again."""
+    return "://" not in connect and connect not in (FROM_INPUT, FROM_ENVIRONMENT)

@@ -29,7 +29,6 @@ from neurocluster.results.summary import (
     recovery_lines,
     stream_seconds,
     summarise,
-    timer_error_ns,
 )
 from neurocluster.results.tables import layer_rows, link_rows, worker_rows, write_tables
 
@@ -77,7 +76,7 @@ def _part(outcome: Outcome, session: Session) -> Part:
     sums = np.array([totals.get(k, nothing) for k in parts])
     part = Part(
         identity(network), table, sums,
-        link_rows(network, session.reports, session.link_counts(), timer_error_ns()),
+        link_rows(network, session.reports, session.link_counts()),
         worker_rows(network, session.reports, session.roster, totals),
         recovery_lines(session.recoveries), stream_seconds(table),
     )  # fmt: skip

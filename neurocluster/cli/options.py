@@ -73,6 +73,21 @@ Recovery = Annotated[
 Spares = Annotated[
     int | None, typer.Option(help="Workers that stand by for a lost one.")
 ]
+EngineName = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help="What starts workers: local (default), ssh (with --hosts) or slurm.",
+    ),
+]
+Hosts = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="TOML file of hosts that run the workers, reached by ssh (extra 'ssh').",
+    ),
+]
 Compare = Annotated[
     bool | None,
     typer.Option(
@@ -96,7 +111,8 @@ Connect = Annotated[
     str,
     typer.Option(
         metavar="FILE-or-ENDPOINT",
-        help="Connection file, or endpoint ipc:// or tcp://.",
+        help="Connection file, or endpoint ipc:// or tcp://; what the file holds may "
+        "come by standard input (-) or $NEUROCLUSTER_CONNECTION (env).",
     ),
 ]
 

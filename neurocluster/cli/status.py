@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console, Group
@@ -18,12 +19,14 @@ from neurocluster.cli.endpoint import find_connection
 from neurocluster.cli.exits import EXIT_DONE, EXIT_FAILED
 from neurocluster.cli.status_table import tables
 from neurocluster.cli.terminal import paper
+from neurocluster.controller.connection import Connection
 from neurocluster.controller.explain import explain, unanswered
 from neurocluster.controller.holder import oldest_frame
 from neurocluster.controller.process import state_of
 from neurocluster.controller.status import Status
 from neurocluster.errors import ConfigError
 from neurocluster.transport.ask import Asker
+from neurocluster.transport.keys import keys_in_file
 
 ANSWER_S: Final = 2.0
 """A controller that does not answer within this time hangs, or is gone."""
@@ -46,15 +49,15 @@ class View:
 class Viewer:
     """Look at one cluster again and again; `close` releases the socket."""
 
-    def __init__(self, connect: str | None) -> None:
+    def __init__(self, connect: str | None, key: Path | None) -> None:
         """Find the cluster.
 
         Raises:
             ConfigError: There is none, or it is named wrongly.
         """
-        self._connect = connect
-        self._connection = find_connection(connect)
-        self._asker = Asker(self._connection.endpoint)
+        self._connect, self._key = connect, key
+        self._connection = find_connection(connect, key)
+        self._asker = _asker(self._connection)
 
     def look(self) -> View:
         """Ask, and look at the processes of this machine."""
@@ -76,19 +79,26 @@ class Viewer:
     def _follow(self) -> None:
         """Turn to a controller that took the place of one that does not answer."""
         with contextlib.suppress(ConfigError):
-            found = find_connection(self._connect)
+            found = find_connection(self._connect, self._key)
             if found != self._connection:
                 self.close()
-                self._connection, self._asker = found, Asker(found.endpoint)
+                self._connection = found
+                self._asker = _asker(found)
 
     def close(self) -> None:
         """Release the socket; may be called twice."""
         self._asker.close()
 
 
-def status_command(connect: str | None, *, json: bool, watch: float | None) -> int:
+def _asker(connection: Connection) -> Asker:
+    return Asker(connection.endpoint, keys_in_file(connection.secret))
+
+
+def status_command(
+    connect: str | None, key: Path | None, *, json: bool, watch: float | None
+) -> int:
     """Say what a cluster does, once or each ``watch`` seconds; return the exit code."""
-    viewer, console = Viewer(connect), paper()
+    viewer, console = Viewer(connect, key), paper()
     try:
         if watch is None:
             view = viewer.look()

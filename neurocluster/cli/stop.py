@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from neurocluster.cli.endpoint import find_connection
@@ -17,6 +18,7 @@ from neurocluster.controller.process import state_of
 from neurocluster.controller.status import ENDED, UNSEEN, Status
 from neurocluster.errors import ControllerLost
 from neurocluster.transport.ask import Asker
+from neurocluster.transport.keys import keys_in_file
 from neurocluster.wire.control import Control
 
 PATIENCE_S: Final = 2.0
@@ -45,9 +47,9 @@ class Stopped:
     left: tuple[str, ...]
 
 
-def stop_command(connect: str | None, *, now: bool) -> int:
+def stop_command(connect: str | None, key: Path | None, *, now: bool) -> int:
     """Stop a cluster; return the exit code."""
-    ended = stop_cluster(find_connection(connect), now=now, tell=_tell)
+    ended = stop_cluster(find_connection(connect, key), now=now, tell=_tell)
     if ended.code != EXIT_DONE:
         print(f"error: the cluster ended, but {ended.text}", file=sys.stderr)
         return EXIT_FAILED
@@ -76,7 +78,7 @@ def stop_cluster(
     Raises:
         ControllerLost: It does not answer, or not any more.
     """
-    with Asker(connection.endpoint) as asker:
+    with Asker(connection.endpoint, keys_in_file(connection.secret)) as asker:
         first = asker.ask("status", ANSWER_S)
         if first is None or first.body["status"] is None:
             raise ControllerLost(_silence(connection))

@@ -10,8 +10,10 @@ from neurocluster.cli.options import (
     Connect,
     Data,
     Deadline,
+    EngineName,
     Fire,
     Frames,
+    Hosts,
     Hwm,
     Json,
     Level,
@@ -33,6 +35,15 @@ from neurocluster.cli.options import (
     configured,
     log_level,
 )
+from neurocluster.cli.reach import (
+    Advertise,
+    Bind,
+    Insecure,
+    Interface,
+    Key,
+    PortRange,
+    meeting_of,
+)
 
 
 @app.command()
@@ -44,9 +55,14 @@ def run(
     memory: Memory = None, out: Out = None, name: Name = None,
     deadline_s: Deadline = None, recovery_s: Recovery = None, spares: Spares = None,
     compare: Compare = None, config: Config = None, resume: Resume = None,
+    engine: EngineName = None, hosts: Hosts = None, advertise: Advertise = None,
+    interface: Interface = None,
     json: Json = False, quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
-    """Run a network on this machine: controller, workers and client as processes.
+    """Run a network: controller and client here, workers here or on other hosts.
+
+    With --hosts workers run on the hosts of a file, by ssh; with --engine slurm on the
+    nodes of the Slurm job that this is in. Links are encrypted then.
 
     Example: neurocluster run --frames 1000 --split conv1=rows:4 --out results
     """
@@ -59,9 +75,12 @@ def run(
 
         template = spawn_template()  # first: it imports while we do
         try:
-            from neurocluster.cli.run import run_command
+            from neurocluster.cli.run import engine_of, run_command
 
-            return run_command(settings, template, resume, json=json, quiet=quiet)
+            there = engine_of(engine, hosts, advertise, interface)
+            return run_command(
+                settings, template, resume, there, json=json, quiet=quiet
+            )
         finally:
             template.discard()
 
@@ -72,6 +91,8 @@ def run(
 def stream(
     connect: Connect, data: Data = None, frames: Frames = None, start: Start = None,
     out: Out = None, name: Name = None, compare: Compare = None, resume: Resume = None,
+    key: Key = None, insecure: Insecure = False, bind: Bind = None,
+    advertise: Advertise = None, interface: Interface = None, ports: PortRange = None,
     json: Json = False, quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
     """Stream frames through a cluster that was started by hand; write the results.
@@ -88,6 +109,13 @@ def stream(
 
         log_level(log)
         settings = configured(None, given, resume)
-        return stream_command(settings, connect, resume, json=json, quiet=quiet)
+        meeting = meeting_of(
+            connect, key, insecure=insecure, bind=bind, advertise=advertise,
+            interface=interface, ports=ports,
+        )  # fmt: skip
+        again = f"neurocluster stream --connect {connect}"
+        return stream_command(
+            settings, meeting, resume, again=again, json=json, quiet=quiet
+        )
 
     guarded(action)

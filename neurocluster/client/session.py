@@ -14,6 +14,7 @@ from neurocluster.client.duties import Duties
 from neurocluster.client.results import Chunk, Recovery
 from neurocluster.dtypes import I64
 from neurocluster.errors import ClusterError, ClusterStopped, ControllerLost
+from neurocluster.member.meeting import Meeting
 from neurocluster.member.run import MemberRunner
 from neurocluster.member.state import StopAsked
 from neurocluster.version import VERSION
@@ -33,14 +34,14 @@ class Session:
         turn: Counts the calls of `settle`: streams that follow each other.
     """
 
-    def __init__(self, endpoint: str, *, keeps: bool = False) -> None:
+    def __init__(self, meeting: Meeting, *, keeps: bool = False) -> None:
         """Prepare to join a controller.
 
         Args:
-            endpoint: Of the controller.
+            meeting: How the client meets it.
             keeps: Keep every frame's report for `frame_reports`; else only sums.
         """
-        self._endpoint, self.turn = endpoint, 0
+        self._meeting, self.turn = meeting, 0
         self._course = Course(self._send_idle, keeps=keeps)
         self._runner: MemberRunner | None = None
 
@@ -52,7 +53,7 @@ class Session:
         """
         course = self._course
         self._runner = MemberRunner(
-            Duties(course), "client", self._endpoint, slot=None, leased=False,
+            Duties(course), "client", self._meeting, slot=None, leased=False,
             version=VERSION,
         )  # fmt: skip
         await course.go.wait()
@@ -229,7 +230,10 @@ class Session:
     @property
     def controller(self) -> dict[str, Any]:
         """Return the controller's entry of the roster."""
-        return {"endpoint": self._endpoint, **self.network.get("controller", {})}
+        return {
+            "endpoint": self._meeting.endpoint,
+            **self.network.get("controller", {}),
+        }
 
     def frame_reports(self) -> I64:
         """Return what is known of single frames; see `FrameReports.take`."""

@@ -19,6 +19,7 @@ from neurocluster.link.receiver import (
     fault,
     free_context,
     link_number,
+    record_service,
 )
 from neurocluster.link.records import CONTEXT, INBOUND, NODE
 from neurocluster.link.sender import write_counts
@@ -47,7 +48,10 @@ def receive(handles: I64, size: int) -> int:
     node = carray(pointer(U(handles[0])), 1, NODE)[0]
     client = carray(pointer(U(handles[1])), 1, CLIENT)[0]
     result = carray(pointer(U(handles[2])), 8, np.int64)
-    return receive_packet(node, client, result, size)
+    code = receive_packet(node, client, result, size)
+    if code >= 0 and code != r.NOT_CANONICAL and code != r.STALE:
+        record_service(node, result[1], result[5])
+    return code
 
 
 @jit

@@ -46,7 +46,7 @@ class Books:
         Args:
             plan: What runs where.
             generation: 64 random bits.
-            cluster: Random name, checked by every HELLO.
+            cluster: Random name, checked by every HELLO; members only know it.
             version: Of this package; others are refused.
             cores: Of this machine.
             deadline_ns: For the whole bring-up, from the client's REGISTER.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +14,10 @@ from neurocluster.errors import ConfigError
 VERSION: Final = 1
 FILE: Final = "connection.json"
 """Its usual name."""
-_TYPES: Final = {"endpoint": str, "pid": int, "host": str, "start": int}
+_TYPES: Final = {
+    "endpoint": str, "pid": int, "host": str, "start": int, "secret": str,
+    "insecure": bool,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +29,16 @@ class Connection:
         pid: Of its process; 0 if unknown.
         host: On which it runs.
         start: When its process started, in clock ticks since the boot.
+        secret: Of the cluster's key, which makes whoever reads it a member; or empty.
+        insecure: Other hosts reach it, and nothing is encrypted: somebody asked so.
     """
 
     endpoint: str
     pid: int = 0
     host: str = ""
     start: int = 0
+    secret: str = field(default="", repr=False)
+    insecure: bool = False
 
 
 def write_connection(path: Path, connection: Connection) -> None:
@@ -40,18 +47,22 @@ def write_connection(path: Path, connection: Connection) -> None:
     Raises:
         ConfigError: The folder cannot be written.
     """
-    text = json.dumps({"version": VERSION, **asdict(connection)})
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(text)
+            file.write(connection_text(connection))
             file.flush()
             os.fsync(file.fileno())
         partial.rename(path)
     except OSError as error:
         message = f"cannot write the connection file {path}: {error.strerror}"
         raise ConfigError(message) from error
+
+
+def connection_text(connection: Connection) -> str:
+    """Return what a connection file holds."""
+    return json.dumps({"version": VERSION, **asdict(connection)})
 
 
 def read_connection(path: Path) -> Connection:
@@ -61,15 +72,33 @@ def read_connection(path: Path) -> Connection:
         ConfigError: It is missing or is none.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        message = f"connect: {path}: {error.strerror}; is the controller running?"
+        raise ConfigError(message) from error
+    except ValueError:
+        text = ""
+    return parse_connection(text, str(path))
+
+
+def parse_connection(text: str, where: str) -> Connection:
+    """Return what the text of a connection file says.
+
+    Args:
+        text: What it holds.
+        where: It came from; named in an error.
+
+    Raises:
+        ConfigError: It is no such text, or of another version.
+    """
+    try:
+        values = json.loads(text)
         if values["version"] == VERSION:
             return _connection(values)
         problem = "it is of another version"
-    except OSError as error:
-        problem = f"{error.strerror}; is the controller running?"
     except (ValueError, KeyError, TypeError):
         problem = "it is no connection file"
-    message = f"connect: {path}: {problem}"
+    message = f"connect: {where}: {problem}"
     raise ConfigError(message)
 
 

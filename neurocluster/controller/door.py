@@ -37,7 +37,8 @@ class Door:
     def admit(self, peer: bytes, body: Mapping[str, Any], now_ns: int) -> Member:
         """Take a newcomer into the roster."""
         member = Member(
-            peer, body["role"], body["pid"], body["host"], body["slot"], now_ns
-        )
+            peer, body["role"], body["pid"], body["host"], body["slot"], now_ns,
+            body["clock"],
+        )  # fmt: skip
         self._roster.add(member)
         return member

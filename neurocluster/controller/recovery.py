@@ -30,6 +30,7 @@ class Recovery(Ends):
 
     def _bound(self, member: Member, message: Control, _now_ns: int) -> None:
         member.endpoint = message.body["endpoint"]
+        member.echo = message.body["echo"]
         self._wiring.connect()
 
     def _linked(self, member: Member, _message: Control, now_ns: int) -> None:

@@ -23,7 +23,9 @@ class Member:
         heard_ns: When its last message came.
         ready: It may be given a part.
         node: What it runs: a partition, or the client; empty for a spare.
+        clock: Name of the clock that it reads; see `member.clocks`.
         endpoint: Of its inbox in this epoch; empty before BOUND.
+        echo: Where it answers for its clock in this epoch; empty if nobody asks.
         linked: It has heard from everyone who sends to it in this epoch.
         phase: Where it said to stand, in its last BEAT.
         report: Its tables, once it has handed them in.
@@ -35,9 +37,11 @@ class Member:
     host: str
     slot: int | None
     heard_ns: int
+    clock: str = ""
     ready: bool = False
     node: str = ""
     endpoint: str = ""
+    echo: str = ""
     linked: bool = False
     phase: str = ""
     report: Mapping[str, Any] | None = None
@@ -141,7 +145,7 @@ class Roster:
         """
         for member in self:
             member.endpoint, member.linked, member.report = "", False, None
-            member.phase = ""
+            member.phase = member.echo = ""
         spares = [m for m in self.workers if m.ready and not m.node]
         free = self._free()
         for member in spares:
@@ -161,6 +165,31 @@ class Roster:
     def building(self) -> bool:
         """Tell whether somebody builds its part, which may take a compiler's time."""
         return any(m.phase == BUILDING for m in self.nodes)
+
+    @property
+    def clocks(self) -> set[str]:
+        """Return the clocks that are read in this epoch."""
+        return {m.clock for m in self.nodes}
+
+    def clocks_for(
+        self, node: str, links: Mapping[int, tuple[str, str]]
+    ) -> list[list[int | str]]:
+        """Return, for each link that ends at a node, who answers for the clock there.
+
+        Args:
+            node: Where they end.
+            links: Source and destination of each link.
+
+        Returns:
+            Rows of link and place; empty if both ends read one clock.
+        """
+        members = {m.node: m for m in self.nodes}
+        mine = members[node].clock
+        return [
+            [link, "" if members[source].clock == mine else members[source].echo]
+            for link, (source, to) in links.items()
+            if to == node
+        ]
 
     def endpoints(self) -> dict[str, str] | None:
         """Return the endpoint of each node once all are bound."""

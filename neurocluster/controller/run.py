@@ -10,7 +10,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,8 +28,10 @@ from neurocluster.controller.process import own
 from neurocluster.controller.reasons import exit_cause
 from neurocluster.controller.state import Controller
 from neurocluster.errors import WireError
+from neurocluster.transport.address import tcp
 from neurocluster.transport.control import ControlSocket
-from neurocluster.transport.zeromq import new_context
+from neurocluster.transport.keys import Keys
+from neurocluster.transport.sockets import Sockets
 from neurocluster.version import VERSION
 from neurocluster.wire.control import (
     CONTROL_LIMIT,
@@ -54,6 +56,9 @@ class ControllerOptions:
         recovery_s: How long to wait for somebody in the place of a lost worker.
         leased: True if standard input is a lease pipe.
         once: End with the first session.
+        advertise: Host that others connect to, or None for the one that is bound.
+        keys: Of the cluster, or None to encrypt nothing.
+        insecure: Other hosts reach it all the same.
     """
 
     bind: str
@@ -62,6 +67,9 @@ class ControllerOptions:
     recovery_s: float
     leased: bool
     once: bool
+    advertise: str | None = None
+    keys: Keys | None = None
+    insecure: bool = False
 
 
 def run_controller(plan: ClusterPlan, options: ControllerOptions) -> int:
@@ -87,11 +95,11 @@ class ControllerRunner:
 
     def __init__(self, plan: ClusterPlan, options: ControllerOptions) -> None:
         """Bind, and write the connection file."""
-        self._context = new_context(8)
+        self._sockets = Sockets(8, options.keys)
         self.state = Controller(
             plan,
             generation=secrets.randbits(63),
-            cluster=secrets.token_hex(8),
+            cluster=secrets.token_hex(16),
             version=VERSION,
             cores=os.cpu_count() or 1,
             deadline_ns=int(options.deadline_s * 1e9),
@@ -99,12 +107,21 @@ class ControllerRunner:
             once=options.once,
         )
         self._socket = ControlSocket(
-            self._context, self._received, bind=options.bind, limit=CONTROL_LIMIT
+            self._sockets, self._received, bind=options.bind, limit=CONTROL_LIMIT
         )
         self.endpoint = self._socket.endpoint
+        if options.advertise is not None:
+            self.endpoint = tcp(options.advertise, self.endpoint.rpartition(":")[2])
+        pid, host, start = own()
         self._file = options.connection
-        self._connection = Connection(self.endpoint, *own())
-        about = {**asdict(self._connection), "version": VERSION}
+        self._connection = Connection(
+            self.endpoint, pid, host, start,
+            options.keys.secret if options.keys else "", options.insecure,
+        )  # fmt: skip
+        about = {
+            "endpoint": self.endpoint, "pid": pid, "host": host, "start": start,
+            "version": VERSION,
+        }  # fmt: skip
         self._desk = Desk(self.state, about)
         if self._file is not None:
             write_connection(self._file, self._connection)
@@ -175,5 +192,4 @@ class ControllerRunner:
         self._socket.close()
         if self._file is not None:
             remove_connection(self._file, self._connection)
-        if not self._context.closed:
-            self._context.term()
+        self._sockets.close()

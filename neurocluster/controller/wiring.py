@@ -41,8 +41,10 @@ class Wiring:
         """Give everybody its part of the next epoch."""
         self._since_ns = now_ns
         self._roster.assign()
+        echo = len(self._roster.clocks) > 1
         for member in self._roster.nodes:
-            self._post.send(member, Kind.PREPARE, **self._plan.prepare(member.node))
+            body = self._plan.prepare(member.node)
+            self._post.send(member, Kind.PREPARE, **body, echo=echo)
 
     def connect(self) -> None:
         """Tell everybody where its links lead, once all are bound."""
@@ -55,7 +57,8 @@ class Wiring:
                 for link, (source, to) in self._plan.links.items()
                 if source == member.node
             ]
-            self._post.send(member, Kind.CONNECT, endpoints=pairs)
+            clocks = self._roster.clocks_for(member.node, self._plan.links)
+            self._post.send(member, Kind.CONNECT, endpoints=pairs, clocks=clocks)
 
     def go(self, now_ns: int) -> None:
         """Let everybody process."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -41,19 +42,66 @@ class Exit:
     left: int = 0
 
 
-class Launcher(Protocol):
-    """Start and stop the processes of one cluster on some engine."""
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one host is to run.
+
+    Attributes:
+        slots: A worker for each of these partitions.
+        spares: Further workers that stand by.
+    """
+
+    slots: tuple[int, ...]
+    spares: int = 0
+
+
+class HostLauncher(Protocol):
+    """Start a parent of workers on each host of some engine; `stop` ends them all.
+
+    Attributes:
+        on_exit: Told of a parent that ended though nobody asked it to; its slot is the
+            host.
+    """
 
     capabilities: Capabilities
+    on_exit: Callable[[Exit], None]
 
-    async def start(self, slot: str, role: str, arguments: dict[str, str]) -> int:
-        """Start a process; return its id."""
+    async def open(self) -> None:
+        """Reach every host, or raise `StartTimeout` that lists those that are not."""
 
-    def poll(self) -> list[Exit]:
-        """Return the exits seen since the last call."""
+    def start(self, shares: Mapping[str, Share], connection: str) -> None:
+        """Start what the hosts are to run.
+
+        Args:
+            shares: By host.
+            connection: Text of a connection file, the key in it.
+        """
+
+    def ended(self, host: str) -> bool:
+        """Tell whether a host's parent has ended and is not started again."""
+
+    def log(self, host: str) -> Path:
+        """Return the file of what a host's workers print."""
 
     async def stop(self) -> None:
         """End all processes; may be called twice."""
 
-    def log(self, slot: str) -> Path:
-        """Return the file that takes a process's standard error."""
+
+def shares_of(
+    placement: Mapping[str, str], hosts: Sequence[str], spares: int
+) -> dict[str, Share]:
+    """Return what each host is to run; spares go round.
+
+    Args:
+        placement: Host of each partition, in plan order.
+        hosts: All hosts.
+        spares: Workers that stand by.
+    """
+    order = list(placement.values())
+    found = {}
+    for number, host in enumerate(hosts):
+        slots = tuple(k for k, there in enumerate(order) if there == host)
+        extra = spares // len(hosts) + (number < spares % len(hosts))
+        if slots or extra:
+            found[host] = Share(slots, extra)
+    return found

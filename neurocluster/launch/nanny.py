@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import logging
 import signal
-from collections.abc import Callable
 from typing import Final
 
 from neurocluster.controller.reasons import exit_cause
@@ -18,6 +17,7 @@ from neurocluster.errors import StartTimeout
 from neurocluster.launch.children import Ended, Pulse
 from neurocluster.launch.parent import WORKER, Parent
 from neurocluster.launch.roles import former_of
+from neurocluster.member.meeting import Meeting
 from neurocluster.worker.run import WorkerOptions, run_worker
 from neurocluster.worker.warm import warm_worker
 
@@ -28,9 +28,9 @@ _log = logging.getLogger(__name__)
 class Nanny:
     """Keep a number of workers alive."""
 
-    def __init__(self, endpoint: str, find: Callable[[], str] | None) -> None:
-        """Take the controller's endpoint, and how to find it again."""
-        self._endpoint, self._find = endpoint, find
+    def __init__(self, meeting: Meeting) -> None:
+        """Take how the workers meet their controller."""
+        self._meeting = meeting
         self._parent = Parent({WORKER: self._work}, self._ended)
         self._code = 0
         signal.signal(signal.SIGINT, lambda _number, _frame: self._stop())
@@ -64,11 +64,10 @@ class Nanny:
         slot = int(arguments["slot"]) if arguments["slot"] else None
         return run_worker(
             WorkerOptions(
-                self._endpoint,
+                self._meeting,
                 slot=slot,
                 leased=True,
                 gives_up=True,
-                find=self._find,
                 pulse=pulse.beat,
                 former=former_of(arguments),
             )
@@ -94,18 +93,16 @@ class Nanny:
 
 
 def run_nanny(
-    endpoint: str, find: Callable[[], str] | None, slots: list[int | None],
-    *, die_with_stdin: bool,
-) -> int:  # fmt: skip
+    meeting: Meeting, slots: list[int | None], *, die_with_stdin: bool
+) -> int:
     """Run workers until all have ended; return the exit code.
 
     Args:
-        endpoint: Of the controller.
-        find: Returns the endpoint again, in case the controller moved.
+        meeting: How they meet their controller.
         slots: The partition that each worker wishes for, or None.
         die_with_stdin: End when standard input does.
     """
     warm_worker()
     gc.collect()
     gc.freeze()  # children share these pages; a collection would touch them all
-    return Nanny(endpoint, find).run(slots, die_with_stdin=die_with_stdin)
+    return Nanny(meeting).run(slots, die_with_stdin=die_with_stdin)

@@ -16,10 +16,12 @@ from neurocluster.controller.plan import ClusterPlan, Settings
 from neurocluster.controller.run import ControllerOptions, run_controller
 from neurocluster.errors import NeuroclusterError
 from neurocluster.launch.children import Pulse, Role
+from neurocluster.member.meeting import Meeting
 from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan
 from neurocluster.model.split import parse_splits
+from neurocluster.transport.keys import keys_in_file
 from neurocluster.worker.run import WorkerOptions, run_worker
 from neurocluster.worker.warm import warm_worker
 
@@ -70,6 +72,9 @@ def controller_role(arguments: dict[str, str], _pulse: Pulse) -> int:
             recovery_s=float(arguments["recovery_s"]),
             leased=True,
             once=True,
+            advertise=arguments.get("advertise"),
+            keys=keys_in_file(arguments.get("secret", "")),
+            insecure=arguments.get("insecure", "") == "yes",
         )
         return run_controller(plan, options)
     except NeuroclusterError as error:
@@ -89,7 +94,7 @@ def worker_role(arguments: dict[str, str], pulse: Pulse) -> int:
     slot = int(arguments["slot"]) if arguments["slot"] else None
     return run_worker(
         WorkerOptions(
-            arguments["endpoint"],
+            Meeting(arguments["endpoint"]),
             slot=slot,
             leased=True,
             pulse=pulse.beat,

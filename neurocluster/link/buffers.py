@@ -11,7 +11,7 @@ import numpy.typing as npt
 from neurocluster.dtypes import I64, U8, U32, Records
 from neurocluster.errors import RemoteLinkError
 from neurocluster.kernels.clock import monotonic_clock
-from neurocluster.link.records import CONTEXT, FAULTS, INBOUND, NODE, OUTBOUND
+from neurocluster.link.records import CONTEXT, FAULTS, INBOUND, NODE, OUTBOUND, SPANS
 from neurocluster.link.room import CONTROL_BYTES, outbox_packets, packet_room
 from neurocluster.metrics.histogram import BINS
 from neurocluster.wire.packet import HEADER_BYTES
@@ -67,8 +67,7 @@ class LinkBuffers:
         message: Buffer that the transport receives into.
         outboxes: One buffer a link, out of which the transport sends.
         pieces: One (n, 2) table a link: start and size of each packet.
-        transit: (inbound links, BINS) uint32, all packets.
-        wire: (inbound links, BINS) uint32, packets that met an idle inbox.
+        spans: (inbound links, SPANS, BINS) uint32, see `records.SPANS`.
     """
 
     def __init__(
@@ -135,8 +134,7 @@ class LinkBuffers:
             "message_at": self.message,
         }.items():
             node[name] = self._keep(array)
-        self.transit: U32 = np.zeros((len(inbound), BINS), np.uint32)
-        self.wire: U32 = np.zeros((len(inbound), BINS), np.uint32)
+        self.spans: U32 = np.zeros((len(inbound), len(SPANS), BINS), np.uint32)
         for k, link in enumerate(inbound):
             self._inbound(k, link, window)
         self.outboxes: list[U8] = []
@@ -155,8 +153,8 @@ class LinkBuffers:
         record["sequence"] = 1
         record["received_at"] = self._keep(np.zeros(window, np.int64))
         record["counted_at"] = self._keep(np.zeros(window, np.int64))
-        record["transit_at"] = self._keep(self.transit[k])
-        record["wire_at"] = self._keep(self.wire[k])
+        record["spans_at"] = self._keep(self.spans[k])
+        self.set_clock(k, 0, 0)
 
     def _outbound(
         self, k: int, link: LinkSpec, window: int, most: int, burst: int, payload: int
@@ -188,6 +186,27 @@ class LinkBuffers:
             "pieces_size": packets,
         }.items():
             record[name] = value
+
+    def set_clock(
+        self, slot: int, offset_ns: int, error_ns: int, *, at_ns: int = 0, ppm: int = 0
+    ) -> None:
+        """Say what is known of the clock of an inbound link's source; first ours.
+
+        Args:
+            slot: Of the link.
+            offset_ns: That clock minus ours.
+            error_ns: How far that may be off.
+            at_ns: When it was found, by our clock.
+            ppm: By how much the clocks may drift apart since.
+        """
+        record = self.inbound[slot]
+        record["clock_offset"], record["clock_error"] = offset_ns, error_ns
+        record["clock_ns"], record["clock_ppm"] = at_ns, ppm
+        record["clock_known"] = 1
+
+    def forget_clock(self, slot: int) -> None:
+        """Say that nothing is known of that clock: its times cannot be told."""
+        self.inbound[slot]["clock_known"] = 0
 
     @property
     def inbound_names(self) -> str:

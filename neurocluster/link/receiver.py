@@ -14,13 +14,14 @@ from neurocluster.dtypes import I64, Records
 from neurocluster.kernels.jit import jit
 from neurocluster.kernels.memory import call1, pointer, read_big, read_word
 from neurocluster.link import records as r
-from neurocluster.link.records import CONTEXT, INBOUND
-from neurocluster.metrics.histogram import record
+from neurocluster.link.records import BATCHING, CONTEXT, INBOUND, SERVICE, TRANSIT, WIRE
+from neurocluster.metrics.histogram import BINS, record
 from neurocluster.wire import packet as w
 
 SPIKES, POTENTIALS, FAILED = w.SPIKES, w.POTENTIALS, w.FAILED
 HEADER = w.HEADER_BYTES
 VERSION = w.VERSION
+SPAN_BYTES = 4 * BINS
 
 
 @jit
@@ -151,12 +152,7 @@ def accept(node: Records, size: int, result: I64) -> int:
     link.sequence += 1
     link.packets += 1
     link.bytes += size
-    transit = time_ns - np.int64(read_big(at + np.uint64(30), 8))
-    record(link.transit_at, transit)
-    link.transit_max = max(link.transit_max, transit)
-    if node.idle:
-        record(link.wire_at, transit)
-        node.idle = 0
+    record_spans(node, link, time_ns, at)
     opened = open_context(node, frame, time_ns)
     index = opened % node.window
     words = np.int64(0)
@@ -175,6 +171,37 @@ def accept(node: Records, size: int, result: I64) -> int:
     result[4] = np.int64(read_big(at + np.uint64(25), 4))
     result[5], result[6], result[7] = time_ns, opened >= node.window, frame
     return r.MORE
+
+
+@jit
+def record_spans(node: Records, link: Records, time_ns: int, at: int) -> None:
+    """Record how long a packet waited to be sent, and was under way.
+
+    The source's clock is ``clock_offset`` ahead of ours, to within an error that grows
+    with the time since it was measured; see `metrics.offset`.
+    """
+    held = np.int64(read_big(at + np.uint64(39), 4)) * 1000
+    record(link.spans_at + np.uint64(BATCHING * SPAN_BYTES), held)
+    idle, node.idle = node.idle, 0
+    if link.clock_known == 0:
+        link.unclocked += 1
+        return
+    sent = np.int64(read_big(at + np.uint64(30), 8)) - link.clock_offset
+    transit = time_ns - sent
+    record(link.spans_at + np.uint64(TRANSIT * SPAN_BYTES), transit)
+    link.transit_max = max(link.transit_max, transit)
+    if idle:
+        record(link.spans_at + np.uint64(WIRE * SPAN_BYTES), transit)
+    drift = (time_ns - link.clock_ns) * link.clock_ppm // 1_000_000
+    link.error_max = max(link.error_max, link.clock_error + drift)
+
+
+@jit
+def record_service(node: Records, slot: int, time_ns: int) -> None:
+    """Record how long a packet that came at a time took to be handled."""
+    links = carray(pointer(np.uint64(node.inbound_at)), node.inbound_count, INBOUND)
+    spent = now_ns(node) - time_ns
+    record(links[slot].spans_at + np.uint64(SERVICE * SPAN_BYTES), spent)
 
 
 @jit

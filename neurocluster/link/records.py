@@ -56,10 +56,20 @@ INBOUND: Final = record(
     "negative",
     "packets",
     "bytes",
-    "transit_at",  # histogram of all packets
-    "wire_at",  # histogram of packets that met an idle inbox
+    "spans_at",  # uint32 (len(SPANS), BINS): histograms
     "transit_max",
+    "clock_known",  # 1 if the next four are: times of the source can be told
+    "clock_offset",  # the source's clock minus ours
+    "clock_error",  # how far that may be off, at clock_ns by our clock
+    "clock_ns",
+    "clock_ppm",  # by how much the clocks may drift apart since
+    "error_max",  # the largest error that a packet met
+    "unclocked",  # packets that came while the clock was not known
 )
+SPANS: Final = ("batching", "transit", "wire", "service")
+"""Spans of a packet's time: from its first spike to being sent, on to being received
+(of all packets; of those that met an idle inbox), on to being handled."""
+BATCHING, TRANSIT, WIRE, SERVICE = range(4)
 OUTBOUND: Final = record(
     "index",
     "first_word",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from neurocluster.link.records import CONTEXT, INBOUND, NODE, OUTBOUND
+from neurocluster.link.records import CONTEXT, INBOUND, NODE, OUTBOUND, SPANS
 from neurocluster.metrics.histogram import BINS
 from neurocluster.wire.packet import HEADER_BYTES
 
@@ -50,7 +50,7 @@ def buffer_bytes(
     widest = max(inbound, default=2)
     node = NODE.itemsize + HEADER_BYTES + max(most * widest, payload) + CONTROL_BYTES
     node += window * (CONTEXT.itemsize + 2 * 8) + SLACK_BYTES
-    receiving = INBOUND.itemsize + 2 * 8 * window + 2 * 4 * BINS + SLACK_BYTES
+    receiving = INBOUND.itemsize + 2 * 8 * window + 4 * len(SPANS) * BINS + SLACK_BYTES
     packets = outbox_packets(window, most, burst)
     sending = sum(
         OUTBOUND.itemsize + window * (most * width + 6 * 8) + SLACK_BYTES

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
-import zmq
 
 from neurocluster.dtypes import I64, Records
 from neurocluster.errors import RemoteLinkError, WireError
 from neurocluster.link.buffers import Handler, LinkBuffers
 from neurocluster.link.records import FAULTS
-from neurocluster.member.totals import Totals
+from neurocluster.member.clocks import Clocks
+from neurocluster.member.meeting import Place
+from neurocluster.member.totals import Received, Totals
 from neurocluster.transport.base import Schedule
+from neurocluster.transport.echo import Echo
 from neurocluster.transport.pump import Pump
+from neurocluster.transport.sockets import Sockets
 from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
 from neurocluster.wire.control import Control, Kind, decode_control, encode_control
 from neurocluster.wire.packet import decode_packet, encode_packet
 
-LETTERS: Final = 8
 MALFORMED: Final = -100
 """Fault of a message that is no packet."""
 COUNTED: Final = ("spikes", "negative", "packets", "bytes")
@@ -51,43 +51,47 @@ class DataPath:
     """Hold an inbox, an outlet a link, and the pump between them; `close` ends it.
 
     Attributes:
-        endpoint: Where the inbox is bound.
+        endpoint: Where others connect to the inbox.
+        echo: Where this process answers for its clock; empty if nobody is to ask.
     """
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], engine: EngineLike,
-        settings: Mapping[str, Any], wake: Callable[[], None],
+        self, sockets: Sockets, engine: EngineLike, place: Place,
+        settings: Mapping[str, Any], wake: Callable[[], None], secret: str = "",
     ) -> None:  # fmt: skip
-        """Bind the inbox.
+        """Bind the inbox, and what answers for our clock if there is a secret.
 
         Args:
-            context: Owns the sockets.
+            sockets: Makes the sockets.
             engine: Of this epoch.
+            place: Says where to listen.
             settings: Of PREPARE: folder, where, hwm.
             wake: Called when the inbox or an outlet may have news; see
                 `ZmqInbox.watch`.
+            secret: Of all members, for `transport.echo`; empty if they share a clock.
         """
-        self._context, self._engine, self._wake = context, engine, wake
+        self._sockets, self._engine, self._wake = sockets, engine, wake
         self._hwm = int(settings["hwm"])
-        where = str(settings["where"])
-        if where == "ipc":
-            path = Path(settings["folder"]) / secrets.token_hex(LETTERS)
-            where = f"ipc://{path}"
+        there = place.choose(settings)
         room = len(engine.node.message)
-        self._inbox = ZmqInbox(context, where, self._hwm, room)
+        self._inbox = ZmqInbox(sockets, there.endpoints, self._hwm, room)
         self._inbox.watch(wake)
-        self.endpoint = self._inbox.endpoint
+        self.endpoint = there.told(self._inbox.endpoint)
+        echo = Echo(secret.encode(), there.host, there.ports) if secret else None
+        self.echo = there.told_echo(echo.port) if echo is not None else ""
+        self._clocks = Clocks(engine.node, echo)
         self._outlets: list[ZmqOutlet] = []
         self.pump: Pump | None = None
 
     def connect(
         self, endpoints: Sequence[tuple[int, str]], hellos: Mapping[int, Control],
-        *, schedule: Schedule, always_receive: bool,
+        clocks: Sequence[tuple[int, str]], *, schedule: Schedule, always_receive: bool,
     ) -> None:  # fmt: skip
-        """Connect every outgoing link; its HELLO goes first."""
+        """Connect every outgoing link, its HELLO first; ask for the sources' clocks."""
+        self._clocks.connect(dict(clocks))
         where, node = dict(endpoints), self._engine.node
         for link in node.outbound_specs:
-            end = ZmqOutlet(self._context, where[link.index], self._hwm, self._room)
+            end = ZmqOutlet(self._sockets, where[link.index], self._hwm, self._room)
             end.send(encode_control(hellos[link.index]))
             self._outlets.append(end)
         self.pump = Pump(
@@ -170,11 +174,16 @@ class DataPath:
         """Add this epoch's counters to those of the session."""
         node, pump = self._engine.node, self.pump
         for k, row in enumerate(node.inbound):
-            counts = [int(row[name]) for name in COUNTED]
-            longest = int(row["transit_max"])
+            counts = [int(row[name]) for name in (*COUNTED, "unclocked")]
+            error = int(row["error_max"])
+            method, trip, jumps = self._clocks.told(k)
             totals.add_inbound(
-                int(row["index"]), counts, longest, node.transit[k], node.wire[k]
-            )
+                int(row["index"]),
+                Received(
+                    counts, int(row["transit_max"]), error, method, trip, jumps,
+                    node.spans[k].copy(),
+                ),
+            )  # fmt: skip
         for k, row in enumerate(node.outbound):
             blocked = pump.blocked_total(k) if pump is not None else 0
             counts = [*(int(row[name]) for name in COUNTED), blocked]
@@ -202,6 +211,7 @@ class DataPath:
         if self.pump is not None:
             self.pump.close()
         self._inbox.close()
+        self._clocks.close()
         for outlet in self._outlets:
             outlet.close()
 

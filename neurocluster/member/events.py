@@ -18,9 +18,15 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The acting half has built its engine and bound its inbox."""
+    """The acting half has built its engine and bound its inbox.
+
+    Attributes:
+        endpoint: Of the inbox.
+        echo: Where it answers for its clock; empty if nobody is to ask.
+    """
 
     endpoint: str
+    echo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +85,18 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Connect each outgoing link and send its HELLO first."""
+    """Connect each outgoing link and send its HELLO first; ask for clocks.
+
+    Attributes:
+        endpoints: By outgoing link.
+        hellos: By outgoing link.
+        clocks: By inbound link, who answers for its source's clock; empty if it is
+            ours.
+    """
 
     endpoints: tuple[tuple[int, str], ...]
     hellos: Mapping[int, Control]
+    clocks: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

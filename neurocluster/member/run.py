@@ -16,10 +16,12 @@ from neurocluster.errors import NeuroclusterError, RemoteLinkError, WireError
 from neurocluster.member import state as s
 from neurocluster.member.account import Account
 from neurocluster.member.build import build_beside
-from neurocluster.member.data import LETTERS, DataPath, EngineLike
+from neurocluster.member.clocks import clock_domain
+from neurocluster.member.data import DataPath, EngineLike
 from neurocluster.member.duties import Duties
+from neurocluster.member.meeting import LETTERS, Meeting, Place
 from neurocluster.transport.control import ControlSocket
-from neurocluster.transport.zeromq import new_context
+from neurocluster.transport.sockets import Sockets
 from neurocluster.wire.control import (
     PREPARE_LIMIT,
     Control,
@@ -51,12 +53,11 @@ class MemberRunner:
         self,
         duties: Duties,
         role: str,
-        endpoint: str,
+        meeting: Meeting,
         *,
         slot: int | None,
         leased: bool,
         version: str,
-        find: Callable[[], str] | None = None,
         pulse: Callable[[], None] = lambda: None,
         former: tuple[int, str] | None = None,
     ) -> None:
@@ -65,25 +66,27 @@ class MemberRunner:
         Args:
             duties: What this member is for.
             role: ``worker`` or ``client``.
-            endpoint: Of the controller.
+            meeting: How it meets its controller.
             slot: Index of the partition wished for, or None.
             leased: See `member.state.Member`.
             version: Of this package.
-            find: Returns the endpoint again; asked while no controller answers.
             pulse: Called at each tick: this process is alive.
             former: Process that this one stands for, and how it ended.
         """
         self._duties, self._pulse = duties, pulse
-        self._find, self._endpoint, self._looked_s = find, endpoint, 0.0
-        self._context = new_context(SOCKETS)
+        self._find, self._endpoint = meeting.find, meeting.endpoint
+        self._looked_s = 0.0
+        self._place = Place(meeting)
+        self._sockets = Sockets(SOCKETS, meeting.keys)
         self._identity = b"\1" + secrets.token_bytes(LETTERS)
         replaces, cause = former or (None, "")
         register = {
             "role": role, "pid": os.getpid(), "host": socket.gethostname(),
             "slot": slot, "version": version, "replaces": replaces, "cause": cause,
+            "clock": clock_domain(),
         }  # fmt: skip
         self.state = s.Member(register, leased=leased)
-        self._control = self._join(endpoint)
+        self._control = self._join(meeting.endpoint)
         self._data: DataPath | None = None
         self._account = Account()
         self._loop = asyncio.get_running_loop()
@@ -94,7 +97,7 @@ class MemberRunner:
 
     def _join(self, endpoint: str) -> ControlSocket:
         return ControlSocket(
-            self._context, self._received, connect=endpoint, identity=self._identity,
+            self._sockets, self._received, connect=endpoint, identity=self._identity,
             limit=PREPARE_LIMIT,
         )  # fmt: skip
 
@@ -175,8 +178,8 @@ class MemberRunner:
                 self._beat()
             case s.Build(epoch, body):
                 self._build(epoch, body)
-            case s.Connect(endpoints, hellos):
-                self._connect(endpoints, hellos)
+            case s.Connect():
+                self._connect(action)
             case s.Run(roster):
                 self._run(roster)
             case s.CloseData():
@@ -214,7 +217,11 @@ class MemberRunner:
         try:
             if isinstance(built, Exception):
                 raise built
-            self._data = DataPath(self._context, built, body["settings"], self._woken)
+            secret = self.state.cluster if body["echo"] else ""
+            self._data = DataPath(
+                self._sockets, built, self._place, body["settings"], self._woken,
+                secret,
+            )  # fmt: skip
         except NeuroclusterError as error:
             self._cannot(str(error))
             return
@@ -226,20 +233,19 @@ class MemberRunner:
         number = -1 if partition is None else int(partition["index"])
         self._account.epoch, self._account.partition = epoch, number
         self._duties.bound(body, built)
-        self.event(s.Bound(self._data.endpoint))
+        self.event(s.Bound(self._data.endpoint, self._data.echo))
 
     def _cannot(self, problem: str) -> None:
         _log.error("cannot prepare: %s", problem)
         self.event(s.StopAsked(f"cannot prepare its part: {problem}", s.EXIT_BUG))
 
-    def _connect(
-        self, endpoints: tuple[tuple[int, str], ...], hellos: Mapping[int, Control]
-    ) -> None:
+    def _connect(self, ends: s.Connect) -> None:
         if self._data is None:
             return
         try:
             self._data.connect(
-                endpoints, hellos, schedule=self._loop.call_soon,
+                ends.endpoints, ends.hellos, ends.clocks,
+                schedule=self._loop.call_soon,
                 always_receive=self._duties.always_receive,
             )  # fmt: skip
         except NeuroclusterError as error:
@@ -290,5 +296,4 @@ class MemberRunner:
         if self._data is not None:
             self._data.close()
         self._control.close()
-        if not self._context.closed:
-            self._context.term()
+        self._sockets.close()

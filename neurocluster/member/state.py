@@ -93,7 +93,7 @@ class Member:
         self._last_ns: int | None = None
         self._next_ns = 0
         self._wiring: Wiring | None = None
-        self._cluster = ""
+        self.cluster = ""
         self._out: list[Action] = []
 
     def __repr__(self) -> str:
@@ -155,7 +155,7 @@ class Member:
         self.generation, self.epoch = message.generation, 0
         self._heard_ns = now_ns
         self._lease_ns = message.body["lease_ms"] * 1_000_000
-        self._cluster = message.body["cluster"]
+        self.cluster = message.body["cluster"]
         self.phase = Phase.STANDBY
         self._send(Kind.READY)
 
@@ -197,12 +197,12 @@ class Member:
 
     def _prepare(self, message: Control, _now_ns: int) -> None:
         self.epoch, self.phase = message.epoch, Phase.BUILDING
-        self._wiring = Wiring(self._cluster, self.generation, self.epoch, message.body)
+        self._wiring = Wiring(self.cluster, self.generation, self.epoch, message.body)
         self._out += [CloseData(), Build(self.epoch, message.body), Beat()]
 
     def _bound(self, event: Bound, _now_ns: int) -> None:
         self.phase = Phase.BOUND
-        self._send(Kind.BOUND, endpoint=event.endpoint)
+        self._send(Kind.BOUND, endpoint=event.endpoint, echo=event.echo)
 
     def _connect(self, message: Control, _now_ns: int) -> None:
         if self._wiring is None or self._wiring.connected:
@@ -210,7 +210,8 @@ class Member:
         self._wiring.connected = True
         pairs = tuple((int(k), str(to)) for k, to in message.body["endpoints"])
         hellos = {link: self._wiring.hello(link) for link, _ in pairs}
-        self._out.append(Connect(pairs, hellos))
+        clocks = tuple((int(k), str(at)) for k, at in message.body["clocks"])
+        self._out.append(Connect(pairs, hellos, clocks))
         self._check_linked(self._wiring)
 
     def _hello(self, event: HelloReceived, _now_ns: int) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from neurocluster.dtypes import U32
+from neurocluster.link.records import WIRE
 from neurocluster.metrics.histogram import percentile
 from neurocluster.wire.shapes import NOT_MINE
 
@@ -13,35 +15,61 @@ PEAKS = ("contexts_peak",)
 """Of a process's values, those of which the largest is kept."""
 
 
+@dataclass(slots=True)
+class Received:
+    """What one inbound link carried in some epochs, and how long that took.
+
+    Attributes:
+        counts: Spikes, negative, packets, bytes, packets without a known clock.
+        longest: Longest transit, ns.
+        error: Largest error of a transit, ns.
+        method: Index in `wire.shapes.METHODS`.
+        round_trip: Shortest round trip of a probe, ns; 0 without one.
+        jumps: How often the other clock contradicted itself.
+        spans: (len(SPANS), bins) uint32.
+    """
+
+    counts: list[int]
+    longest: int
+    error: int
+    method: int
+    round_trip: int
+    jumps: int
+    spans: U32
+
+    def add(self, new: Received) -> None:
+        """Add another epoch of the same link."""
+        self.counts = [a + b for a, b in zip(self.counts, new.counts, strict=True)]
+        self.longest = max(self.longest, new.longest)
+        self.error = max(self.error, new.error)
+        self.method = max(self.method, new.method)
+        trips = [trip for trip in (self.round_trip, new.round_trip) if trip]
+        self.round_trip = min(trips, default=0)
+        self.jumps += new.jumps
+        self.spans = self.spans + new.spans
+
+    def row(self) -> list[int]:
+        """Return the middle of an `INBOUND_ROW`: all but the ends."""
+        found = [percentile(span, p) or 0 for span in self.spans for p in (50, 99)]
+        known = [self.longest, self.error, self.method, self.round_trip, self.jumps]
+        return [*self.counts, *known, *found, int(self.spans[WIRE].sum())]
+
+
 class Totals:
     """Hold the counters of epochs that are over, by link."""
 
     def __init__(self) -> None:
         """Start empty."""
-        self.inbound: dict[int, list[int]] = {}
+        self.inbound: dict[int, Received] = {}
         self.outbound: dict[int, list[int]] = {}
         self.worker: dict[str, int] = {}
-        self._transit: dict[int, U32] = {}
-        self._wire: dict[int, U32] = {}
 
-    def add_inbound(
-        self, link: int, counts: list[int], longest: int, transit: U32, wire: U32
-    ) -> None:
-        """Add an inbound link's epoch.
-
-        Args:
-            link: Its number.
-            counts: Spikes, negative, packets, bytes.
-            longest: Longest transit, ns.
-            transit: (bins,) uint32, all packets.
-            wire: (bins,) uint32, packets that met an idle inbox.
-        """
-        old = self.inbound.get(link, [0] * (len(counts) + 1))
-        sums = [a + b for a, b in zip(old, counts, strict=False)]
-        self.inbound[link] = [*sums, max(old[-1], longest)]
-        for histograms, new in ((self._transit, transit), (self._wire, wire)):
-            known = histograms.get(link)
-            histograms[link] = new.copy() if known is None else known + new
+    def add_inbound(self, link: int, new: Received) -> None:
+        """Add an inbound link's epoch."""
+        if link in self.inbound:
+            self.inbound[link].add(new)
+        else:
+            self.inbound[link] = new
 
     def add_outbound(self, link: int, counts: list[int]) -> None:
         """Add an outbound link's epoch: spikes, negative, packets, bytes, blocked."""
@@ -61,15 +89,10 @@ class Totals:
             epoch_spikes: Spikes of the last epoch by link; a link that is not there,
                 because this member had another part, gets `NOT_MINE`.
         """
-        inbound = []
-        for link, row in self.inbound.items():
-            found = [
-                percentile(histogram[link], p) or 0
-                for histogram in (self._transit, self._wire)
-                for p in (50, 99)
-            ]
-            last = epoch_spikes.get(link, NOT_MINE)
-            inbound.append([link, *row, *found, int(self._wire[link].sum()), last])
+        inbound = [
+            [link, *received.row(), epoch_spikes.get(link, NOT_MINE)]
+            for link, received in self.inbound.items()
+        ]
         outbound = [
             [link, *row, epoch_spikes.get(link, NOT_MINE)]
             for link, row in self.outbound.items()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -19,13 +18,6 @@ from neurocluster.version import VERSION
 SCHEMA: Final = 1
 PERCENTILES: Final = {"p50": 50, "p90": 90, "p99": 99}
 PACKAGES: Final = ("numpy", "numba", "pyzmq", "msgpack", "uvloop")
-TIMER_READS: Final = 2001
-
-
-def timer_error_ns() -> int:
-    """Measure how long a reading of the clock takes, median of many."""
-    stamps = [time.monotonic_ns() for _ in range(TIMER_READS)]
-    return max(1, int(np.median(np.diff(stamps))))
 
 
 def _fraction(right: Any) -> float:

@@ -10,7 +10,9 @@ import numpy as np
 from neurocluster.client.results import FrameTable
 from neurocluster.coding.readout import class_by_count, class_by_potential
 from neurocluster.dtypes import CLIENT, I64
+from neurocluster.link.records import SPANS
 from neurocluster.results.folder import Row, RunFolder
+from neurocluster.wire.shapes import INBOUND_ROW, METHODS
 
 FRAME_COLUMNS: Final = (
     "frame", "label", "class_by_count", "class_by_potential", "spikes", "spikes_pool",
@@ -20,7 +22,8 @@ LINK_COLUMNS: Final = (
     "link", "source", "destination", "spikes_sent", "spikes_received",
     "spikes_positive", "spikes_negative", "packets", "bytes", "transit_ns_p50",
     "transit_ns_p99", "transit_ns_max", "transit_error_ns", "blocked_ns",
-    "wire_ns_p50", "wire_ns_p99", "wire_packets",
+    "wire_ns_p50", "wire_ns_p99", "wire_packets", "batching_ns_p50", "batching_ns_p99",
+    "service_ns_p50", "service_ns_p99", "clock", "round_trip_ns", "unclocked_packets",
 )  # fmt: skip
 LAYER_COLUMNS: Final = (
     "layer", "partitions", "neurons", "spikes", "spikes_pool", "synops",
@@ -32,7 +35,9 @@ WORKER_COLUMNS: Final = (
     "loop_lag_ns_max",
 )  # fmt: skip
 # Places in a report's rows, see `wire.shapes`.
-INDEX, PACKETS, BYTES, LAST, WIRE_PACKETS = 0, 3, 4, 5, 10
+INDEX, PACKETS, BYTES, LAST = 0, 3, 4, 5
+INVALID: Final = "invalid"
+"""In the place of a method: that clock jumped, so no time can be told."""
 
 
 def frame_rows(table: FrameTable, labels: I64 | None) -> Iterator[Row]:
@@ -66,7 +71,7 @@ def frame_rows(table: FrameTable, labels: I64 | None) -> Iterator[Row]:
 
 def link_rows(
     network: Mapping[str, Any], reports: Sequence[Mapping[str, Any]],
-    counts: I64 | None, error_ns: int,
+    counts: I64 | None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return a map a link, in plan order; None where an end sent no report.
 
@@ -74,7 +79,6 @@ def link_rows(
         network: What PREPARE says of the plan.
         reports: Tables of the members: all that they sent and received.
         counts: See `client.reports.FrameReports.links`; None if nothing is known.
-        error_ns: Of a transit time.
     """
     lines = []
     for k, (index, _name, source, to) in enumerate(network["links"]):
@@ -93,7 +97,7 @@ def link_rows(
             names = {"packets": PACKETS, "bytes": BYTES, "blocked_ns": LAST}
             values |= {name: sum(r[at] for r in sent) for name, at in names.items()}
         if got:
-            values |= _transit(got) | {"transit_error_ns": error_ns}
+            values |= _times(got)
         lines.append(values)
     return lines
 
@@ -105,15 +109,32 @@ def _rows_of(
     return [row for report in reports for row in report[end] if row[INDEX] == link]
 
 
-def _transit(rows: Sequence[Sequence[int]]) -> dict[str, int]:
-    """Return times of a link: percentiles of who received most, and the longest."""
-    most = max(rows, key=lambda row: row[PACKETS])
-    names = ("transit_ns_p50", "transit_ns_p99", "wire_ns_p50", "wire_ns_p99")
-    return {
-        "transit_ns_max": max(row[LAST] for row in rows),
-        **dict(zip(names, most[LAST + 1 :], strict=False)),
-        "wire_packets": sum(row[WIRE_PACKETS] for row in rows),
+def _times(rows: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """Return times of a link: percentiles of who received most, and the extremes.
+
+    Where a clock jumped, or nothing is known of it, there are no times between clocks.
+    """
+    ends = [dict(zip(INBOUND_ROW, row, strict=True)) for row in rows]
+    most = max(ends, key=lambda end: end["packets"])
+    found: dict[str, Any] = {
+        f"{span}_ns_{p}": most[f"{span}_{p}"] for span in SPANS for p in ("p50", "p99")
     }
+    trips = [end["round_trip"] for end in ends if end["round_trip"]]
+    found |= {
+        "transit_ns_max": max(end["transit_max"] for end in ends),
+        "transit_error_ns": max(end["error_max"] for end in ends),
+        "wire_packets": sum(end["wire_packets"] for end in ends),
+        "unclocked_packets": sum(end["unclocked"] for end in ends),
+        "clock": METHODS[max(end["method"] for end in ends)],
+        "round_trip_ns": min(trips, default=None),
+    }
+    jumped = any(end["jumps"] for end in ends)
+    if jumped or not most["packets"] - most["unclocked"]:
+        between = [k for k in found if k.startswith(("transit", "wire_ns"))]
+        found |= dict.fromkeys(between) | {"wire_packets": 0}
+    if jumped:
+        found["clock"] = INVALID
+    return found
 
 
 def worker_rows(

@@ -10,7 +10,8 @@ from typing import Final, Self
 import zmq
 
 from neurocluster.errors import ConfigError, WireError
-from neurocluster.transport.zeromq import connect_to, new_context, prepare
+from neurocluster.transport.keys import Keys
+from neurocluster.transport.sockets import Sockets, connect_to
 from neurocluster.wire.control import (
     CONTROL_LIMIT,
     Control,
@@ -25,15 +26,20 @@ HWM: Final = 100
 class Asker:
     """Own a socket to one controller; use it as a context manager."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, keys: Keys | None = None) -> None:
         """Connect, whether anybody is there or not.
+
+        Args:
+            endpoint: Of the controller.
+            keys: Of its cluster, if it has any.
 
         Raises:
             ConfigError: It is no endpoint.
         """
-        self._context = new_context(1)
-        self._socket = self._context.socket(zmq.DEALER)
-        prepare(self._socket, HWM, CONTROL_LIMIT)
+        self._sockets = Sockets(1, keys)
+        self._socket = self._sockets.open(
+            zmq.DEALER, hwm=HWM, limit=CONTROL_LIMIT, listens=False
+        )
         try:
             connect_to(self._socket, endpoint)
         except ConfigError:
@@ -81,4 +87,4 @@ class Asker:
     def close(self) -> None:
         """Release the socket; may be called twice."""
         self._socket.close(0)
-        self._context.term()
+        self._sockets.close()

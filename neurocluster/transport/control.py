@@ -9,11 +9,11 @@ from typing import Final
 
 import zmq
 
-from neurocluster.transport.zeromq import (
+from neurocluster.transport.sockets import (
+    Sockets,
     bind_to,
     connect_to,
     last_endpoint,
-    prepare,
     watch,
 )
 
@@ -26,7 +26,7 @@ class ControlSocket:
 
     def __init__(
         self,
-        context: zmq.Context[zmq.Socket[bytes]],
+        sockets: Sockets,
         on_message: Callable[[bytes, bytes], None],
         *,
         bind: str | None = None,
@@ -37,7 +37,7 @@ class ControlSocket:
         """Open.
 
         Args:
-            context: Owns the socket.
+            sockets: Makes the socket.
             on_message: Called with (peer identity, message); the identity is empty
                 on the connecting side.
             bind: Endpoint of the controller.
@@ -50,14 +50,16 @@ class ControlSocket:
             ConfigError: What to connect to is no endpoint.
         """
         self._router = bind is not None
-        self._socket = context.socket(zmq.ROUTER if bind is not None else zmq.DEALER)
-        prepare(self._socket, CONTROL_HWM, limit)
+        self._socket = sockets.open(
+            zmq.ROUTER if self._router else zmq.DEALER,
+            hwm=CONTROL_HWM, limit=limit, listens=self._router,
+        )  # fmt: skip
         self._on_message = on_message
         self._path: Path | None = None
         if bind is not None:
             self._socket.set(zmq.ROUTER_MANDATORY, 1)
             name = f"the control endpoint {bind}"
-            self._path = bind_to(self._socket, bind, name)
+            self._path = bind_to(self._socket, [bind], name)
         elif connect is not None:
             self._socket.set(zmq.IDENTITY, identity)
             connect_to(self._socket, connect)

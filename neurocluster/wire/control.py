@@ -59,17 +59,17 @@ class Kind(IntEnum):
 SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
     Kind.REGISTER: {
         "role": str, "pid": int, "host": str, "slot": (int, type(None)),
-        "version": str, "replaces": (int, type(None)), "cause": str,
+        "version": str, "replaces": (int, type(None)), "cause": str, "clock": str,
     },
     Kind.WELCOME: {"lease_ms": int, "cluster": str},
     Kind.REFUSE: {"reason": str, "fatal": bool},
     Kind.READY: {},
     Kind.PREPARE: {
         "node": str, "partition": (dict, type(None)), "inbound": tuple,
-        "outbound": tuple, "settings": dict, "plan_hash": str,
+        "outbound": tuple, "settings": dict, "plan_hash": str, "echo": bool,
     },
-    Kind.BOUND: {"endpoint": str},
-    Kind.CONNECT: {"endpoints": tuple},
+    Kind.BOUND: {"endpoint": str, "echo": str},
+    Kind.CONNECT: {"endpoints": tuple, "clocks": tuple},
     Kind.LINKED: {},
     Kind.GO: {"roster": tuple},
     Kind.BEAT: {

@@ -16,9 +16,14 @@ After them, in plan order: spikes of each inbound link, then spikes and negative
 spikes of each outbound link of the partition, all of this frame.
 """
 INBOUND_ROW: Final = (
-    "link", "spikes", "negative", "packets", "bytes", "transit_max", "transit_p50",
-    "transit_p99", "wire_p50", "wire_p99", "wire_packets", "epoch_spikes",
+    "link", "spikes", "negative", "packets", "bytes", "unclocked", "transit_max",
+    "error_max", "method", "round_trip", "jumps", "batching_p50", "batching_p99",
+    "transit_p50", "transit_p99", "wire_p50", "wire_p99", "service_p50", "service_p99",
+    "wire_packets", "epoch_spikes",
 )  # fmt: skip
+"""Times are ns; ``unclocked`` packets came while the source's clock was not known."""
+METHODS: Final = ("shared", "udp")
+"""How the clock of a link's source is known: it is ours, or it was probed."""
 OUTBOUND_ROW: Final = (
     "link", "spikes", "negative", "packets", "bytes", "blocked_ns", "epoch_spikes",
 )  # fmt: skip
@@ -135,6 +140,7 @@ SHAPES: Final[Mapping[str, Check]] = {
     "inbound": _LINKS,
     "outbound": _LINKS,
     "endpoints": table_of(int, str),
+    "clocks": table_of(int, str),
     "roster": is_roster,
     "received": _RECEIVED,
     "sent": _SENT,

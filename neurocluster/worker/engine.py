@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurocluster.dtypes import I64, Records
-from neurocluster.errors import PotentialRangeError, RemoteLinkError
+from neurocluster.errors import RemoteLinkError
 from neurocluster.kernels.layer import CompiledLayer
 from neurocluster.kernels.tables import compile_layer
 from neurocluster.link.buffers import Handler, LinkBuffers, LinkSpec, link_fault
@@ -106,7 +106,3 @@ class Engine:
     def fault(self, code: int) -> RemoteLinkError:
         """Return the error that a negative result stands for."""
         return link_fault(self.node, code)
-
-    def range_error(self, neuron: int) -> PotentialRangeError:
-        """Return the error of a local neuron whose potential left its range."""
-        return PotentialRangeError(self.spec.layer, neuron)

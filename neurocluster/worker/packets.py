@@ -20,6 +20,7 @@ from neurocluster.link.receiver import (
     free_context,
     link_number,
     now_ns,
+    record_service,
 )
 from neurocluster.link.records import CONTEXT, NODE
 from neurocluster.link.sender import (
@@ -78,7 +79,10 @@ def receive(handles: I64, size: int) -> int:
     node = carray(pointer(U(handles[0])), 1, NODE)[0]
     engine = carray(pointer(U(handles[1])), 1, ENGINE)[0]
     result = carray(pointer(U(handles[2])), 8, np.int64)
-    return receive_packet(node, engine, result, size)
+    code = receive_packet(node, engine, result, size)
+    if code >= 0 and code != r.NOT_CANONICAL and code != r.STALE:
+        record_service(node, result[1], result[5])
+    return code
 
 
 @jit

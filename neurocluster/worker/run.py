@@ -15,6 +15,7 @@ import uvloop
 from neurocluster.errors import MalformedMessage
 from neurocluster.link.buffers import LinkSpec
 from neurocluster.member.data import EngineLike
+from neurocluster.member.meeting import Meeting
 from neurocluster.member.run import MemberRunner
 from neurocluster.member.state import EXIT_LOST, StopAsked
 from neurocluster.model.spec import spec_from_wire
@@ -89,23 +90,21 @@ class WorkerDuties:
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """How a worker finds its controller, and who watches it.
+    """How a worker meets its controller, and who watches it.
 
     Attributes:
-        endpoint: Of the controller.
+        meeting: How it meets its controller.
         slot: Partition wished for, or None.
         leased: Standard input is a pipe whose end ends this process.
         gives_up: End with 75 if no controller answers for 30 s.
-        find: Returns the endpoint again, in case the controller moved.
         pulse: Called some times a second: this process is alive.
         former: Process that this one stands for, and how it ended.
     """
 
-    endpoint: str
+    meeting: Meeting
     slot: int | None = None
     leased: bool = False
     gives_up: bool = False
-    find: Callable[[], str] | None = None
     pulse: Callable[[], None] = lambda: None
     former: tuple[int, str] | None = None
 
@@ -126,9 +125,9 @@ async def _worker(options: WorkerOptions) -> int:
         name = signal.Signals(number).name
         loop.add_signal_handler(number, stop, f"{name} received", 0)
     runner = MemberRunner(
-        WorkerDuties(), "worker", options.endpoint, slot=options.slot,
-        leased=not options.gives_up, version=VERSION, find=options.find,
-        pulse=options.pulse, former=options.former,
+        WorkerDuties(), "worker", options.meeting, slot=options.slot,
+        leased=not options.gives_up, version=VERSION, pulse=options.pulse,
+        former=options.former,
     )  # fmt: skip
     if options.leased:
         loop.add_reader(_STDIN, _lease, loop, stop)

@@ -13,7 +13,8 @@ from neurocluster.dtypes import CLIENT
 from neurocluster.kernels.chain import Chain
 from neurocluster.model.convert import convert
 from neurocluster.transport.pump import Pump
-from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet, new_context
+from neurocluster.transport.sockets import Sockets
+from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
 from neurocluster.worker.engine import Engine
 from tests.support.builders import golden_graph, link_specs, planned, specs_of
 
@@ -29,7 +30,7 @@ class SocketCluster:
     """
 
     def __init__(self, graph, plan, window, slow, where):
-        self.context, self.slow, self.where = new_context(64), slow, where
+        self.sockets, self.slow, self.where = Sockets(64), slow, where
         self.loop = asyncio.get_running_loop()
         specs = specs_of(
             graph, plan, threshold=THRESHOLD, window=window, max_spikes=MAX_SPIKES
@@ -57,13 +58,13 @@ class SocketCluster:
         where = "tcp://127.0.0.1:*"
         if self.where != "tcp":
             where = f"ipc://{self.where}/{secrets.token_hex(4)}"
-        return ZmqInbox(self.context, where, HWM, len(node.message))
+        return ZmqInbox(self.sockets, [where], HWM, len(node.message))
 
     def _pump(self, name, handler, inboxes, plan):
         made = []
         outlets = [
             ZmqOutlet(
-                self.context, inboxes[link.destination].endpoint, HWM,
+                self.sockets, inboxes[link.destination].endpoint, HWM,
                 lambda: made[0].wake() if made else None,
             )
             for link in plan.outbound(name)
@@ -108,7 +109,7 @@ class SocketCluster:
     def close(self):
         for pump in self.pumps.values():
             pump.close()
-        self.context.term()
+        self.sockets.close()
 
 
 @pytest.mark.parametrize("where", ["ipc", "tcp"])

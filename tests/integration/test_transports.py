@@ -6,7 +6,8 @@ import secrets
 import pytest
 
 from neurocluster.transport.memory import MemoryInbox, Wire
-from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet, new_context
+from neurocluster.transport.sockets import Sockets
+from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
 
 
 class Memory:
@@ -33,14 +34,14 @@ class ZeroMq:
     where = "ipc"
 
     async def open(self, hwm, path):
-        self.room, self.context = asyncio.Event(), new_context(8)
+        self.room, self.sockets = asyncio.Event(), Sockets(8)
         where = "tcp://127.0.0.1:*"
         if self.where == "ipc":
             where = f"ipc://{path}/{secrets.token_hex(4)}"
-        self.inbox = ZmqInbox(self.context, where, hwm, 1 << 20)
+        self.inbox = ZmqInbox(self.sockets, [where], hwm, 1 << 20)
         self.inbox.watch(lambda: None)
         self.outlets = [
-            ZmqOutlet(self.context, self.inbox.endpoint, hwm, self.room.set)
+            ZmqOutlet(self.sockets, self.inbox.endpoint, hwm, self.room.set)
             for _ in range(2)
         ]
 
@@ -51,7 +52,7 @@ class ZeroMq:
         for outlet in self.outlets:
             outlet.close()
         self.inbox.close()
-        self.context.term()
+        self.sockets.close()
 
 
 class Tcp(ZeroMq):

@@ -23,7 +23,7 @@ from neurocluster.wire.packet import (
     encode_packet,
     packet_fields,
 )
-from neurocluster.wire.shapes import CONTROLLER, QUESTIONS
+from neurocluster.wire.shapes import CONTROLLER, INBOUND_ROW, QUESTIONS
 from tests.support.status import entries, statuses
 
 LIMIT = 1 << 16
@@ -49,8 +49,9 @@ link_rows = st.lists(
     st.tuples(numbers, st.text(max_size=9), numbers, numbers, numbers, numbers),
     max_size=3,
 ).map(tuple)
+received = st.tuples(*[numbers] * len(INBOUND_ROW))
 reports = st.fixed_dictionaries({
-    "inbound": st.lists(st.tuples(*[numbers] * 12), max_size=2).map(tuple),
+    "inbound": st.lists(received, max_size=2).map(tuple),
     "outbound": st.lists(st.tuples(*[numbers] * 7), max_size=2).map(tuple),
     "worker": st.dictionaries(st.text(max_size=5), numbers, max_size=3),
 })  # fmt: skip
@@ -61,6 +62,7 @@ SHAPED = {
     "inbound": link_rows, "outbound": link_rows, "report": reports,
     "reports": st.lists(reports, max_size=2).map(tuple),
     "endpoints": st.lists(st.tuples(numbers, texts), max_size=3).map(tuple),
+    "clocks": st.lists(st.tuples(numbers, texts), max_size=3).map(tuple),
     "roster": st.lists(
         st.fixed_dictionaries({
             "partition": texts, "host": texts, "pid": numbers, "endpoint": texts,

@@ -53,9 +53,9 @@ def body(kind, peer, **changes):
     return {
         K.REGISTER: {
             "role": role, "pid": int(peer), "host": "h", "slot": None, "version": "1",
-            "replaces": None, "cause": "",
+            "replaces": None, "cause": "", "clock": "c",
         },
-        K.BOUND: {"endpoint": f"ipc://{peer.decode()}"},
+        K.BOUND: {"endpoint": f"ipc://{peer.decode()}", "echo": ""},
         K.BEAT: {
             "received": b"", "sent": b"", "blocked": False, "open_frames": 0,
             "frame": 0, "packets": 0, "finished": -1, "phase": "running",

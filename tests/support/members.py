@@ -9,7 +9,7 @@ MS = 1_000_000
 GENERATION, EPOCH, LEASE_MS = 5, 1, 800
 REGISTER = {
     "role": "worker", "pid": 1, "host": "h", "slot": None, "version": "1",
-    "replaces": None, "cause": "",
+    "replaces": None, "cause": "", "clock": "c",
 }  # fmt: skip
 PREPARE = {
     "node": "b.0", "partition": {"index": 1}, "settings": {}, "plan_hash": "p",
@@ -20,7 +20,7 @@ BODIES = {
     Kind.WELCOME: {"lease_ms": LEASE_MS, "cluster": "x"},
     Kind.REFUSE: {"reason": "no", "fatal": True},
     Kind.PREPARE: PREPARE,
-    Kind.CONNECT: {"endpoints": ((5, "ipc://d"),)},
+    Kind.CONNECT: {"endpoints": ((5, "ipc://d"),), "clocks": ((3, ""),)},
     Kind.GO: {"roster": ({"partition": "b.0"},)},
     Kind.FRAMES: {"partition": 0, "rows": b""},
     Kind.TABLES: {"reports": ()},

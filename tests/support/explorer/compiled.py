@@ -21,6 +21,7 @@ from neurocluster.wire.control import Control
 from neurocluster.worker.engine import Engine
 from tests.support.builders import planned, small_graph, specs_of
 from tests.support.explorer.network import Inbox, Pipe
+from tests.support.explorer.nodes import NOTHING
 from tests.support.explorer.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class CompiledNode:
         node = self.engine.node
         rows = [
             tuple((int(end["index"]), *[0] * zeros, int(end["spikes"])) for end in ends)
-            for ends, zeros in ((node.inbound, 10), (node.outbound, 5))
+            for ends, zeros in ((node.inbound, NOTHING), (node.outbound, 5))
         ]
         worker = {"epoch": self.epoch}
         return {"inbound": rows[0], "outbound": rows[1], "worker": worker}

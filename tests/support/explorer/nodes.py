@@ -16,9 +16,12 @@ from typing import Any
 
 from neurocluster.member.state import LinkFault
 from neurocluster.wire.control import Control
+from neurocluster.wire.shapes import INBOUND_ROW
 from tests.support.explorer.network import Inbox, Network, Packet, Pipe
 
 MODULUS = 1_000_003
+NOTHING = len(INBOUND_ROW) - 2
+"""Columns of a report between the link and its last epoch's spikes."""
 
 
 def gain(link: int) -> int:
@@ -132,7 +135,7 @@ class Node:
 
     def report(self) -> dict[str, Any]:
         """Return the rows of a report."""
-        inbound = [(k, *[0] * 10, i.spikes) for k, i in self.inbound.items()]
+        inbound = [(k, *[0] * NOTHING, i.spikes) for k, i in self.inbound.items()]
         outbound = [(k, *[0] * 5, o.spikes) for k, o in self.outbound.items()]
         return {
             "inbound": tuple(inbound), "outbound": tuple(outbound),

@@ -146,7 +146,7 @@ class MemberProcess(Process):
         replaces, cause = former or (None, "")
         register = {
             "role": self.role, "pid": pid, "host": "h", "slot": slot, "version": "1",
-            "replaces": replaces, "cause": cause,
+            "replaces": replaces, "cause": cause, "clock": "c",
         }  # fmt: skip
         self.state = m.Member(register, leased=self.role == "worker")
         self.node: Node | None = None
@@ -222,7 +222,7 @@ class MemberProcess(Process):
                 if self.world.loop.random.random() < 0.02:
                     delay *= 100  # it compiles
                 self.later(delay, lambda: self._built(epoch, body))
-            case m.Connect(endpoints, hellos):
+            case m.Connect(endpoints, hellos, _):
                 if self.node is not None:
                     self.node.connect(endpoints, hellos)
                     self.woken()

@@ -1,11 +1,17 @@
 """How a command finds its cluster."""
 
 import os
+from functools import partial
 
 import pytest
 
 from neurocluster.cli.endpoint import endpoint_of, find_connection
-from neurocluster.controller.connection import Connection, write_connection
+from neurocluster.cli.worker import wishes_of
+from neurocluster.controller.connection import (
+    Connection,
+    connection_text,
+    write_connection,
+)
 from neurocluster.errors import ConfigError
 
 
@@ -46,3 +52,54 @@ def test_what_is_not_there_is_named(tmp_path):
     (tmp_path / "out").mkdir()
     with pytest.raises(ConfigError, match="no cluster runs in out"):
         find_connection("out")
+
+
+def test_standard_input_and_the_environment_hold_what_the_file_does(monkeypatch):
+    wanted = Connection("tcp://h:1", 3, "h", 4, "", insecure=True)
+    text = connection_text(wanted)
+    reader, writer = os.pipe()
+    os.write(writer, text.encode() + b"\nfor others")
+    os.close(writer)
+    monkeypatch.setattr(os, "read", partial(read_from, os.read, reader))
+    assert find_connection("-") == wanted
+    assert os.read(0, 100) == b"for others"
+    with pytest.raises(ConfigError, match="connect: standard input: it is no conn"):
+        find_connection("-")
+    os.close(reader)
+    monkeypatch.setenv("NEUROCLUSTER_CONNECTION", text)
+    assert find_connection("env") == wanted
+    monkeypatch.delenv("NEUROCLUSTER_CONNECTION")
+    with pytest.raises(ConfigError, match="NEUROCLUSTER_CONNECTION: it is no conn"):
+        find_connection("env")
+
+
+def read_from(read, reader, descriptor, size):
+    """Read from a pipe in the place of standard input."""
+    return read(reader if descriptor == 0 else descriptor, size)
+
+
+@pytest.mark.parametrize(
+    ("given", "wishes"),
+    [
+        ((None, None, None, 0), [None]),
+        ((None, None, 3, 1), [None] * 4),
+        ((2, None, None, 0), [2]),
+        ((2, None, 2, 1), [2, 3, None]),
+        ((None, "0,4,1", None, 2), [0, 4, 1, None, None]),
+    ],
+)
+def test_what_workers_wish_for(given, wishes):
+    assert wishes_of(*given) == wishes
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((1, "0,1", None, 0), "leave out --slot, --workers"),
+        ((None, "0,1", 2, 0), "leave out --slot, --workers"),
+        ((None, "0,x", None, 0), "'0,x' is no list of numbers such as 0,1,4"),
+    ],
+)
+def test_wishes_that_contradict(given, words):
+    with pytest.raises(ConfigError, match=words):
+        wishes_of(*given)

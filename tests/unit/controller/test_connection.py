@@ -27,7 +27,7 @@ def test_it_holds_where_the_controller_is_for_its_owner_alone(tmp_path):
         os.umask(old)
     assert json.loads(path.read_text()) == {
         "version": VERSION, "endpoint": "ipc:///tmp/x", "pid": 4711, "host": "vm",
-        "start": 99,
+        "start": 99, "secret": "", "insecure": False,
     }  # fmt: skip
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]

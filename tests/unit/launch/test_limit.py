@@ -2,7 +2,7 @@
 
 import pytest
 
-from neurocluster.cluster import LocalCluster
+from neurocluster.cluster.local import LocalCluster
 from neurocluster.config import RunConfig
 from neurocluster.errors import ConfigError
 from neurocluster.launch import limit

@@ -1,6 +1,6 @@
 """The end of a log, quoted once."""
 
-from neurocluster.cluster import LocalCluster
+from neurocluster.cluster.local import LocalCluster
 from neurocluster.errors import WorkerLost
 from neurocluster.launch.logs import MOST_LINES, log_end, quote_log
 

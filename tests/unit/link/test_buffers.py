@@ -5,6 +5,8 @@ import pytest
 
 from neurocluster.link import records as r
 from neurocluster.link.buffers import CONTROL_BYTES, LinkBuffers, link_fault
+from neurocluster.link.records import SPANS
+from neurocluster.metrics.histogram import BINS
 from neurocluster.wire.packet import HEADER_BYTES
 from tests.support.links import Node, link
 
@@ -34,8 +36,8 @@ def test_records_start_empty_and_know_their_links():
     assert found.record["free_count"][0] == 3
     assert found.waiting == 0
     assert len(found.contexts) == 3
-    assert found.transit.shape == found.wire.shape
-    assert not found.transit.any()
+    assert found.spans.shape == (2, len(SPANS), BINS)
+    assert not found.spans.any()
 
 
 def test_an_outbox_takes_the_burst_of_one_packet():
@@ -73,7 +75,7 @@ def test_outgoing_and_unknown_links_are_named_too():
 
 def test_histograms_belong_to_their_links():
     found = buffers()
-    assert found.inbound["transit_at"].tolist() == [
-        row.ctypes.data for row in found.transit
+    assert found.inbound["spans_at"].tolist() == [
+        row.ctypes.data for row in found.spans
     ]
-    assert found.transit.dtype == np.uint32
+    assert found.spans.dtype == np.uint32

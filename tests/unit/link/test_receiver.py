@@ -6,9 +6,11 @@ import pytest
 
 from neurocluster.errors import RemoteLinkError
 from neurocluster.link import records as r
+from neurocluster.metrics.histogram import percentile
 from neurocluster.wire.packet import FAILED, POTENTIALS, decode_packet, packet_fields
 from tests.support.links import EPOCH, Node, link, packet, words_of
 
+SECOND = 10**9
 LINKS = (link(3, "a->x", 10, 20), link(5, "b->x", 0, 40, width=4))
 
 
@@ -28,7 +30,7 @@ def test_spikes_are_counted_where_they_arrive():
         3, 2, 1, len(data),
     ]  # fmt: skip
     assert row["transit_max"] == 4000
-    assert n.buffers.transit[0].sum() == 1
+    assert n.buffers.spans[0, r.TRANSIT].sum() == 1
     assert n.buffers.contexts["is_open"][context] == 1
 
 
@@ -46,8 +48,43 @@ def test_only_packets_that_met_an_idle_inbox_measure_the_wire():
     n.flush()
     for sequence in (3, 4):
         assert n.accept(packet(3, sequence=sequence)) == r.MORE
-    assert n.buffers.wire[0].sum() == 1
-    assert n.buffers.transit[0].sum() == 4
+    assert n.buffers.spans[0, r.WIRE].sum() == 1
+    assert n.buffers.spans[0, r.TRANSIT].sum() == 4
+
+
+def told(n, span):
+    """Return the one duration that a span of the first link has recorded."""
+    assert n.buffers.spans[0, span].sum() == 1
+    return percentile(n.buffers.spans[0, span], 50)
+
+
+def test_times_of_another_clock_are_told_by_ours():
+    """Its clock is 10 s ahead: what it sent at 10 s + 1 us arrives at 5 us."""
+    n = node()
+    n.now[0] = 5000
+    n.buffers.set_clock(0, 10 * SECOND, 300, at_ns=5000 - 2_000_000, ppm=200)
+    assert n.accept(packet(3, sent_ns=10 * SECOND + 1000, held_us=7)) == r.MORE
+    row = n.buffers.inbound[0]
+    assert row["transit_max"] == 4000
+    assert told(n, r.TRANSIT) == pytest.approx(4000, rel=0.02)
+    assert told(n, r.BATCHING) == pytest.approx(7000, rel=0.02)
+    assert row["error_max"] == 300 + 400  # 2 ms later, 200 parts in a million
+    assert row["unclocked"] == 0
+
+
+def test_while_its_clock_is_unknown_no_time_is_told():
+    n = node()
+    n.buffers.forget_clock(0)
+    assert n.accept(packet(3, held_us=7)) == r.MORE
+    row = n.buffers.inbound[0]
+    assert (row["transit_max"], row["unclocked"]) == (0, 1)
+    assert not n.buffers.spans[0, r.TRANSIT].any()
+    assert not n.buffers.spans[0, r.WIRE].any()
+    assert told(n, r.BATCHING) == pytest.approx(7000, rel=0.02)  # one clock alone
+    n.buffers.set_clock(0, 0, 9)
+    assert n.accept(packet(3, sequence=2)) == r.MORE
+    assert row["error_max"] == 9
+    assert n.buffers.spans[0, r.TRANSIT].sum() == 1
 
 
 def test_a_frame_closes_when_every_link_has_closed():

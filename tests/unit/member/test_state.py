@@ -34,10 +34,11 @@ def test_bring_up_step_by_step():
     assert d.say(UP[1]) == [m.CloseData(), m.Build(EPOCH, PREPARE), m.Beat()]
     (bound,) = d.say(UP[2])
     assert bound.message == Control(
-        K.BOUND, {"endpoint": "ipc://b"}, GENERATION, EPOCH
+        K.BOUND, {"endpoint": "ipc://b", "echo": ""}, GENERATION, EPOCH
     )  # fmt: skip
     (connect,) = d.say(UP[3])
     assert connect.endpoints == ((5, "ipc://d"),)
+    assert connect.clocks == ((3, ""),)
     assert connect.hellos[5] == hello(5, 2).message
     assert d.say(HELLOS[0]) == []
     d.say(HELLOS[1])

@@ -13,7 +13,6 @@ from neurocluster.results.summary import (
     latency_percentiles,
     macs,
     summarise,
-    timer_error_ns,
 )
 from neurocluster.results.tables import LINK_COLUMNS, WORKER_COLUMNS
 from tests.unit.results.test_tables import frame_table
@@ -83,22 +82,21 @@ def test_macs_follow_shapes():
     assert macs(NETWORK) == 4 * 4 * 2 * 9 + 2 * 2 * 2 * 3
 
 
-def test_percentiles_and_timer():
+def test_percentiles():
     found = latency_percentiles(np.arange(1, 102))
     assert found == {"p50": 51, "p90": 91, "p99": 100, "max": 101}
-    assert timer_error_ns() >= 1
 
 
-def report(monkeypatch, **changes):
+def report(monkeypatch, lines=(), **changes):
     summary = summarise(NETWORK, frame_table(), dataset(None), links(), DENSE)
     monkeypatch.setenv("NO_COLOR", "1")
     text = io.StringIO()
     console = Console(file=text, width=WIDTH, force_terminal=True, highlight=False)
     large = dict.fromkeys(LINK_COLUMNS, 10 ** 9) | {
-        "source": "conv1.10", "destination": "conv2.11"
+        "source": "conv1.10", "destination": "conv2.11", "transit_error_ns": 10 ** 7,
     }  # fmt: skip
     worker = dict.fromkeys(WORKER_COLUMNS) | {"partition": "conv1.10", "pid": 4194304}
-    print_report(console, summary | changes, [large, *links()], [worker])
+    print_report(console, summary | changes, [large, *links(), *lines], [worker])
     return text.getvalue()
 
 
@@ -111,6 +109,25 @@ def test_the_report_fits_and_tells_what_was_lost(monkeypatch):
     assert "Nothing lost: 8 spikes sent, 8 received." in shown
     assert "oversubscribed" in shown
     assert "3 of 4 frames in every count; 1 decisions differ" in shown
+
+
+def test_the_report_shows_no_time_below_its_error(monkeypatch):
+    times = {
+        "transit_ns_p50": 4_000, "transit_ns_p99": 90_000, "transit_ns_max": 200_000,
+        "transit_error_ns": 5_300, "clock": "udp",
+    }  # fmt: skip
+    (line,) = [
+        dict.fromkeys(LINK_COLUMNS) | {"source": "here", "destination": "there"} | times
+    ]
+    assert row_of(monkeypatch, line).split()[5:9] == ["unres.", "90", "200", "5.3"]
+    line |= dict.fromkeys(times) | {"clock": "invalid"}
+    assert row_of(monkeypatch, line).split()[5:9] == ["-", "-", "-", "invalid"]
+
+
+def row_of(monkeypatch, line):
+    """Return what the report shows of a link."""
+    shown = report(monkeypatch, lines=[line])
+    return next(row for row in shown.splitlines() if row.startswith("here->there"))
 
 
 def test_the_report_claims_nothing_it_does_not_know(monkeypatch):

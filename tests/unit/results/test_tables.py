@@ -3,11 +3,13 @@
 import csv
 
 import numpy as np
+import pytest
 
 from neurocluster.client.records import RESULT
 from neurocluster.client.results import FrameTable
 from neurocluster.results import tables
 from neurocluster.results.folder import RunFolder
+from neurocluster.wire.shapes import INBOUND_ROW
 
 FRAMES = (
     "frame,label,class_by_count,class_by_potential,spikes,spikes_pool,synops,"
@@ -57,14 +59,23 @@ def test_frame_rows_without_labels_or_frames():
     assert list(tables.frame_rows(frame_table(0), None)) == []
 
 
+def received(**values):
+    """Return a row of a report's inbound links; what is not given is 0."""
+    return [values.get(name, 0) for name in INBOUND_ROW]
+
+
 def test_link_rows_join_both_ends():
     sender = [0, 120, 45, 7, 900, 11, 120]
-    receiver = [0, 110, 0, 7, 900, 500, 50, 90, 30, 60, 3, 110]
+    receiver = received(
+        spikes=110, packets=7, bytes=900, transit_max=500, error_max=25,
+        transit_p50=50, transit_p99=90, wire_p50=30, wire_p99=60, wire_packets=3,
+        batching_p50=5, service_p99=8, round_trip=40, method=1, unclocked=2,
+    )  # fmt: skip
     reports = [
         {"outbound": [sender], "inbound": []}, {"outbound": [], "inbound": [receiver]}
     ]  # fmt: skip
     counts = np.array([[100, 40, 100], [3, 1, 2]])  # of frames that are complete
-    first, second = tables.link_rows(NETWORK, reports, counts, 25)
+    first, second = tables.link_rows(NETWORK, reports, counts)
     assert list(first.values())[:14] == [
         0, "client", "conv1.0", 100, 100, 60, 40, 7, 900, 50, 90, 500, 25, 11
     ]  # fmt: skip
@@ -73,8 +84,27 @@ def test_link_rows_join_both_ends():
     assert list(second.values())[3:7] == [3, 2, 2, 1]
     rest = [second[c] for c in tables.LINK_COLUMNS[7:]]
     assert rest == [None] * len(rest)  # nobody reported: unknown, not zero
-    nothing, _ = tables.link_rows(NETWORK, [], None, 25)
-    assert [nothing[c] for c in tables.LINK_COLUMNS[3:]] == [None] * 14
+    nothing, _ = tables.link_rows(NETWORK, [], None)
+    assert [nothing[c] for c in tables.LINK_COLUMNS[3:]] == [None] * 21
+    assert list(first.values())[14:] == [30, 60, 3, 5, 0, 0, 8, "udp", 40, 2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "clock"), [({"jumps": 1}, "invalid"), ({"unclocked": 7}, "udp")]
+)
+def test_no_times_are_told_of_a_clock_that_is_not_known(changes, clock):
+    row = received(
+        packets=7, transit_max=500, error_max=25, transit_p50=50, wire_packets=3,
+        batching_p50=5, method=1, **changes,
+    )  # fmt: skip
+    line, _ = tables.link_rows(NETWORK, [{"outbound": [], "inbound": [row]}], None)
+    assert line["clock"] == clock
+    assert line["batching_ns_p50"] == 5
+    told = [
+        line[c] for c in tables.LINK_COLUMNS if c.startswith(("transit", "wire_ns"))
+    ]
+    assert told == [None] * 6
+    assert line["wire_packets"] == 0
 
 
 def test_layer_rows_add_partitions():

@@ -16,7 +16,8 @@ from neurocluster.model.convert import convert
 from neurocluster.transport import calls, pump
 from neurocluster.transport.memory import MemoryInbox, Wire
 from neurocluster.transport.pump import Pump
-from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet, new_context
+from neurocluster.transport.sockets import Sockets
+from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
 from neurocluster.worker.engine import Engine
 from tests.support.builders import link_specs, planned, small_graph, specs_of
 
@@ -42,7 +43,7 @@ async def test_both_ways_give_the_same_spikes(find, monkeypatch, tmp_path):
     images = np.random.default_rng(7).integers(0, 256, (30, 72)).astype(np.uint8)
     plan = planned(graph)
     specs = specs_of(graph, plan, window=4, max_spikes=8)
-    context, loop = new_context(16), asyncio.get_running_loop()
+    sockets, loop = Sockets(16), asyncio.get_running_loop()
     nodes = [
         Engine(
             spec, link_specs(plan.inbound(p.name)), link_specs(plan.outbound(p.name))
@@ -56,13 +57,13 @@ async def test_both_ways_give_the_same_spikes(find, monkeypatch, tmp_path):
     )  # fmt: skip
     nodes.append(client)
     where = [f"ipc://{tmp_path}/{secrets.token_hex(4)}" for _ in nodes]
-    inboxes = [ZmqInbox(context, at, 2, len(n.node.message))
+    inboxes = [ZmqInbox(sockets, [at], 2, len(n.node.message))
                for at, n in zip(where, nodes, strict=True)]  # fmt: skip
     pumps, faults, finished = [], [], []
     ended = asyncio.Event()
     for k, node in enumerate(nodes):
         to = inboxes[(k + 1) % len(nodes)].endpoint
-        outlet = ZmqOutlet(context, to, 2, lambda k=k: pumps[k].turn())
+        outlet = ZmqOutlet(sockets, to, 2, lambda k=k: pumps[k].turn())
         pumps.append(
             Pump(node.node, inboxes[k], [outlet], schedule=loop.call_soon,
                  always_receive=node is client)
@@ -84,7 +85,7 @@ async def test_both_ways_give_the_same_spikes(find, monkeypatch, tmp_path):
         await ended.wait()
     for each in pumps:
         each.close()
-    context.term()
+    sockets.close()
     assert faults == []
     square = images.reshape(-1, 6, 6, 2)
     assert finished == Chain(convert(graph, [0.5])).run(square).counts.tolist()

@@ -35,6 +35,7 @@ STATUS = wire_status(
 LINK = (3, "a->b", 0, 9, 9, 2)
 SHAPED = {
     "inbound": (LINK, LINK), "outbound": (), "endpoints": ((5, "ipc://x"),),
+    "clocks": ((3, ""), (4, "udp://h:1")),
     "roster": ({"partition": "p", "host": "h", "pid": 1, "endpoint": "e"},),
     "received": bytes(48), "sent": b"", "rows": bytes(40), "report": REPORT,
     "reports": (REPORT, {"inbound": (), "outbound": (), "worker": {}}),
@@ -132,8 +133,8 @@ def test_limits_hold_before_anything_is_allocated():
         decode_control(data, 99)
     many = [(0, "e")] * (MOST_ITEMS + 1)
     with pytest.raises(MalformedMessage):
-        decode_control(raw(1, 7, 0, 0, {"endpoints": many}))
-    assert decode_control(raw(1, 7, 0, 0, {"endpoints": many[1:]}))
+        decode_control(raw(1, 7, 0, 0, {"endpoints": many, "clocks": ()}))
+    assert decode_control(raw(1, 7, 0, 0, {"endpoints": many[1:], "clocks": ()}))
     with pytest.raises(MalformedMessage):
         decode_control(raw(1, 15, 0, 0, {"report": {str(k): 0 for k in range(65)}}))
     deep = b"\x91" * 2000 + b"\x90"

@@ -1,4 +1,7 @@
-"""Run a whole cluster on this machine behind one object: `LocalCluster`."""
+"""Hold a cluster behind one object: controller and client here, workers on an engine.
+
+What differs between engines is in four methods that `cluster.local` and its like fill.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from typing import Any, Final, Self
 from neurocluster.client.results import Result
 from neurocluster.client.session import Session
 from neurocluster.config import RunConfig
-from neurocluster.controller.connection import FILE, read_connection
+from neurocluster.controller.connection import FILE, Connection, read_connection
 from neurocluster.controller.reasons import exit_cause
 from neurocluster.errors import ClusterError, ConfigError, StartTimeout, WorkerLost
 from neurocluster.launch.base import Exit
@@ -23,6 +26,7 @@ from neurocluster.launch.local import LocalLauncher
 from neurocluster.launch.logs import quote_log
 from neurocluster.launch.memory import MemoryBound
 from neurocluster.launch.spawn import Template, spawn_template
+from neurocluster.member.meeting import Meeting
 from neurocluster.model.convert import convert
 from neurocluster.model.graph import Graph
 from neurocluster.model.load import load_network
@@ -33,14 +37,8 @@ CONNECT_S: Final = 10.0
 POLL_S: Final = 0.005
 
 
-class LocalCluster:
-    """Start controller and workers as processes here; stream frames through them.
-
-    Use it as an asynchronous context manager; leaving it ends every process:
-
-        async with LocalCluster(split="conv1=rows:2") as cluster:
-            async for result in cluster.stream(images):
-                print(result.class_by_count)
+class Cluster:
+    """Start a controller here and workers on an engine; stream frames through them.
 
     Attributes:
         session: The client's session, while the cluster is open.
@@ -82,6 +80,7 @@ class LocalCluster:
         self.logs: Path | None = None
         self._folder = Path()
         self._launcher: LocalLauncher | None = None
+        self._controller = 0
         self.session: Session | None = None
 
     def _check_memory(self) -> None:
@@ -122,35 +121,50 @@ class LocalCluster:
         self._folder = template.folder
         self.logs = self._logs or self._folder / "logs"
         launcher = self._launcher = LocalLauncher(template, self.logs)
-        connection = (self._connection or self._folder / FILE).absolute()
-        endpoint = self._endpoint
+        file = (self._connection or self._folder / FILE).absolute()
         arguments = self.config.cluster_options() | {
-            "connection": str(connection),
+            "connection": str(file),
             "folder": str(self._folder),
-            "bind": endpoint,
             "deadline_s": str(self.config.deadline_s),
             "recovery_s": str(self.config.recovery_s),
+            **self._place(),
         }
         await launcher.open()
         await launcher.start("controller", "controller", arguments)
-        slots = {p.name: str(slot) for slot, p in enumerate(self.plan.partitions)}
-        slots |= {f"spare.{k}": "" for k in range(self.config.spares)}
-        starts = [
-            launcher.start(name, "worker", {"endpoint": endpoint, "slot": slot})
-            for name, slot in slots.items()
-        ]
-        await asyncio.gather(*starts)
-        await self._wait_for(launcher, connection)
-        self.session = Session(endpoint, keeps=self._keeps)
+        controller = self._controller = launcher.pids["controller"]
+        await self._start_beside(launcher)
+        connection = await self._wait_for(launcher, file, controller)
+        await self._start_behind(connection)
+        self.session = Session(self._meeting(connection), keeps=self._keeps)
         launcher.on_exit = self._exited
         launcher.on_death = self._launcher_died
         await self.session.open()
 
-    @property
-    def _endpoint(self) -> str:
-        return f"ipc://{self._folder}/control"
+    # What an engine does in its own way.
 
-    async def _wait_for(self, launcher: LocalLauncher, connection: Path) -> None:
+    def _place(self) -> dict[str, str]:
+        """Return where the controller listens: arguments of its role."""
+        raise NotImplementedError
+
+    async def _start_beside(self, launcher: LocalLauncher) -> None:
+        """Start workers that need not wait for the controller."""
+
+    async def _start_behind(self, connection: Connection) -> None:
+        """Start workers that need to know where the controller is."""
+
+    async def _stop_workers(self) -> None:
+        """End workers that are not the launcher's."""
+
+    def _meeting(self, connection: Connection) -> Meeting:
+        """Return how the client meets the controller."""
+        raise NotImplementedError
+
+    # -----------------------------------------------------------------------
+
+    async def _wait_for(
+        self, launcher: LocalLauncher, file: Path, controller: int
+    ) -> Connection:
+        """Return what the controller writes into its connection file."""
         deadline = time.monotonic() + CONNECT_S
         while True:
             # First the exits: one that came with the file must not be overlooked.
@@ -159,8 +173,8 @@ class LocalCluster:
                     error = WorkerLost(_lost_early(done))
                     quote_log(error, launcher.log(done.slot))
                     raise error
-            if _endpoint_in(connection) == self._endpoint:
-                return
+            if (found := _written(file)).pid == controller:
+                return found
             if time.monotonic() > deadline:
                 message = f"the controller did not start within {CONNECT_S:.0f} s"
                 raise StartTimeout(message)
@@ -242,6 +256,7 @@ class LocalCluster:
         with contextlib.suppress(ClusterError):
             if session is not None:
                 await session.close()
+        await self._stop_workers()
         launcher, self._launcher = self._launcher, None
         if launcher is not None:
             await launcher.stop()
@@ -251,15 +266,15 @@ class LocalCluster:
     def _remove_connection(self) -> None:
         """Remove the connection file of a controller that was killed."""
         path = self._connection
-        if path is not None and _endpoint_in(path) == self._endpoint:
+        if path is not None and _written(path).pid == self._controller != 0:
             path.unlink(missing_ok=True)
 
 
-def _endpoint_in(connection: Path) -> str:
-    """Return the endpoint in a connection file; empty if there is none yet."""
+def _written(file: Path) -> Connection:
+    """Return what a connection file says; nothing if there is none yet."""
     with contextlib.suppress(ConfigError):
-        return read_connection(connection).endpoint
-    return ""
+        return read_connection(file)
+    return Connection("")
 
 
 def _lost_early(done: Exit) -> str:

@@ -1,0 +1,160 @@
+"""Run a cluster whose workers are on other hosts, started by some engine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from neurocluster.cluster.base import Cluster
+from neurocluster.config import RunConfig
+from neurocluster.controller.connection import Connection, connection_text
+from neurocluster.data.idx import load_dataset
+from neurocluster.errors import ClusterError, StartTimeout
+from neurocluster.launch.base import Exit, HostLauncher, shares_of
+from neurocluster.launch.logs import log_end
+from neurocluster.launch.memory import MemoryBound
+from neurocluster.launch.predict import SAMPLE, predict_costs, predict_traffic
+from neurocluster.member.meeting import Meeting
+from neurocluster.model.convert import convert
+from neurocluster.model.placement import Host, place
+from neurocluster.transport.address import Reach, choose, tcp
+from neurocluster.transport.ask import Asker
+from neurocluster.transport.keys import Keys, make_keys
+
+START_S: Final = 180.0
+"""How long a host may take to start its workers: the first time it compiles."""
+TELL_S, LOOK_S, ANSWER_S = 3.0, 0.05, 1.0
+_log = logging.getLogger(__name__)
+
+
+class HostCluster(Cluster):
+    """Start a controller here and workers on hosts; stream frames through them.
+
+    Links are encrypted, by a key that exists as long as the cluster does.
+
+    Attributes:
+        placement: Host of each partition.
+    """
+
+    def __init__(
+        self, hosts: Sequence[Host], near: str, config: RunConfig | None = None, *,
+        reach: Reach | None = None, **given: Any,
+    ) -> None:  # fmt: skip
+        """Describe a cluster; nothing starts before ``async with`` or `open`.
+
+        Args:
+            hosts: Where workers run.
+            near: Address of one of them: this machine is reached by the route there.
+            config: See `Cluster`.
+            reach: How the hosts reach this machine, where the route does not say.
+            **given: See `Cluster`.
+        """
+        super().__init__(config, **given)
+        self._hosts, self._reach = tuple(hosts), reach or Reach()
+        self._bind, self._advertise = choose(self._reach, tcp(near, 1))
+        self._keys: Keys = make_keys()
+        self._workers: HostLauncher | None = None
+        self.placement = self._placed()
+
+    def _launcher_of_workers(self) -> HostLauncher:
+        """Return what starts workers on the hosts."""
+        raise NotImplementedError
+
+    def _placed(self) -> dict[str, str]:
+        config, plan = self.config, self.plan
+        fixed = convert(self.graph, config.threshold or None, config.offset)
+        images = load_dataset(config.data).images[:SAMPLE]
+        traffic = predict_traffic(config, fixed, plan, images)
+        cost = predict_costs(MemoryBound(config, fixed, plan), plan, traffic)
+        return place(plan, self._hosts, cost=cost, traffic=traffic)
+
+    def _place(self) -> dict[str, str]:
+        return {
+            "bind": tcp(self._bind, "*"), "advertise": self._advertise, "where": "tcp",
+            "secret": self._keys.secret,
+        }  # fmt: skip
+
+    async def _start_behind(self, connection: Connection) -> None:
+        workers = self._workers = self._launcher_of_workers()
+        workers.on_exit = self._parent_ended
+        await workers.open()
+        names = [host.name for host in self._hosts]
+        shares = shares_of(self.placement, names, self.config.spares)
+        workers.start(shares, connection_text(connection))
+        await self._all_there(connection, workers)
+
+    async def _all_there(self, connection: Connection, workers: HostLauncher) -> None:
+        """Wait until a worker for each partition has registered.
+
+        A host that was never used compiles first. The deadline of the bring-up counts
+        from the client's coming, which is after this.
+
+        Raises:
+            StartTimeout: Some have not; it names their hosts and what those said.
+        """
+        wanted, begin = set(self.placement.values()), time.monotonic()
+        told_s = begin + TELL_S
+        with Asker(connection.endpoint, self._keys) as asker:
+            while missing := await asyncio.to_thread(self._missing, asker):
+                late = [host for host in wanted if host in missing]
+                dead = [host for host in late if workers.ended(host)]
+                now_s = time.monotonic()
+                if dead or now_s - begin > START_S:
+                    raise StartTimeout(self._not_there(dead or late, workers))
+                if now_s > told_s:
+                    told_s = now_s + TELL_S
+                    _log.warning("waiting for workers of %s", ", ".join(sorted(late)))
+                await asyncio.sleep(LOOK_S)
+
+    def _missing(self, asker: Asker) -> set[str]:
+        """Return the hosts that have fewer workers ready than they are to run."""
+        answer = asker.ask("status", ANSWER_S)
+        status = answer.body["status"] if answer is not None else None
+        members = status["members"] if status is not None else ()
+        ready = {m["slot"] for m in members if m["ready"] and m["role"] == "worker"}
+        names = [p.name for p in self.plan.partitions]
+        return {self.placement[p] for k, p in enumerate(names) if k not in ready}
+
+    def _not_there(self, hosts: Sequence[str], workers: HostLauncher) -> str:
+        names = ", ".join(sorted(hosts))
+        ends = f"; ends of their logs:\n{_ends(workers, hosts)}"
+        if all(map(workers.ended, hosts)):
+            return f"the workers of {names} ended before they were there{ends}"
+        return f"after {START_S:.0f} s the workers of {names} are not there{ends}"
+
+    def _parent_ended(self, done: Exit) -> None:
+        """Say what happened on a host; the controller misses its workers by itself."""
+        how = done.problem or f"ended with exit status {done.code}"
+        then = "; it is started again" if done.left else ""
+        _log.warning("host %s: the parent of its workers %s%s", done.slot, how, then)
+        session = self.session
+        if not done.left and session is not None and not session.roster:
+            text = f"host {done.slot}: the parent of its workers {how}"
+            session.lost(StartTimeout(text))
+
+    def quote_log(self, error: ClusterError) -> None:
+        """Note on an error the ends of the logs of hosts that lack workers."""
+        if self._workers is not None and not getattr(error, "__notes__", None):
+            names = sorted({h for p, h in self.placement.items() if p in str(error)})
+            if names:
+                error.add_note("ends of logs:\n" + _ends(self._workers, names))
+
+    async def _stop_workers(self) -> None:
+        workers, self._workers = self._workers, None
+        if workers is not None:
+            await workers.stop()
+
+    def _meeting(self, connection: Connection) -> Meeting:
+        return Meeting(connection.endpoint, self._keys, self._reach)
+
+
+def _ends(workers: HostLauncher, hosts: Sequence[str]) -> str:
+    """Return the ends of some hosts' logs, for an error."""
+    found = []
+    for host in sorted(hosts):
+        lines = log_end(workers.log(host)) or ["(nothing was printed)"]
+        found.append("\n    ".join([f"  {host}:", *lines]))
+    return "\n".join(found)

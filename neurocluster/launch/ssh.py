@@ -1,0 +1,187 @@
+"""Start workers on other hosts by ssh; they end with their connection.
+
+Each host has one small parent of workers (`launch.nanny`), which starts a crashed one
+again. What it must know, the cluster's key among it, comes as the first line of its
+standard input, and it ends when that does: no worker outlives this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import asyncssh
+
+from neurocluster.errors import StartTimeout
+from neurocluster.launch.base import Capabilities, Exit, Share
+from neurocluster.launch.hosts import HostEntry
+from neurocluster.launch.restarts import Restarts
+
+CONNECT_S: Final = 10.0
+KEEPALIVE_S: Final = 1.0
+SILENT: Final = 3
+"""So many keepalives without an answer end a connection."""
+STOP_S: Final = 4.0
+AGAIN_S: Final = 1.0
+LOST: Final = -1
+"""Exit code of a parent whose connection was lost."""
+
+
+class SshLauncher:
+    """Hold a connection a host; `stop` ends them and all that they started.
+
+    Attributes:
+        on_exit: Told of each parent that ended though nobody asked it to.
+    """
+
+    capabilities = Capabilities(restarts="launcher", per_task=False, stdin_lease=True)
+
+    def __init__(self, hosts: Sequence[HostEntry], logs: Path) -> None:
+        """Take the hosts; what their workers print goes to ``logs/<host>.log``."""
+        self._hosts, self._logs = {host.name: host for host in hosts}, logs
+        self._connections: dict[str, asyncssh.SSHClientConnection] = {}
+        self._parents: dict[str, asyncio.Task[None]] = {}
+        self._processes: dict[str, asyncssh.SSHClientProcess[str]] = {}
+        self._restarts = Restarts()
+        self._stopping = False
+        self.on_exit: Callable[[Exit], None] = lambda _exit: None
+
+    async def open(self) -> None:
+        """Connect to every host.
+
+        Raises:
+            StartTimeout: Some cannot be reached; the message lists them with reasons.
+        """
+        self._logs.mkdir(parents=True, exist_ok=True)
+        found = await asyncio.gather(
+            *map(self._connect, self._hosts.values()), return_exceptions=True
+        )
+        problems = [
+            f"{name} ({host.where} port {host.port}): {words(error)}"
+            for (name, host), error in zip(self._hosts.items(), found, strict=True)
+            if isinstance(error, BaseException)
+        ]
+        if problems:
+            await self.stop()
+            lines = "".join(f"\n  {problem}" for problem in problems)
+            message = f"{len(problems)} of {len(found)} hosts do not let us in:{lines}"
+            raise StartTimeout(message)
+
+    async def _connect(self, host: HostEntry) -> None:
+        options: dict[str, Any] = {
+            "keepalive_interval": KEEPALIVE_S, "keepalive_count_max": SILENT,
+            "connect_timeout": CONNECT_S,
+        }  # fmt: skip
+        if host.known_hosts is not None:
+            options["known_hosts"] = host.known_hosts
+        if host.key is not None:
+            options["client_keys"] = [host.key]
+        if host.user is not None:
+            options["username"] = host.user
+        connection = await asyncssh.connect(host.where, host.port, **options)
+        self._connections[host.name] = connection
+
+    async def run(self, name: str, command: str) -> tuple[int, str, str]:
+        """Run a command to its end; return exit code, output and errors."""
+        done = await self._connections[name].run(command, check=False)
+        code = LOST if done.exit_status is None else done.exit_status
+        return code, str(done.stdout), str(done.stderr)
+
+    def start(self, shares: Mapping[str, Share], connection: str) -> None:
+        """Start the parents, and again when a host comes back; see `HostLauncher`."""
+        for name, share in shares.items():
+            options = ["--spares", str(share.spares)]
+            if share.slots:
+                options += ["--slots", ",".join(map(str, share.slots))]
+            command = worker_command(self._hosts[name], options)
+            keep = self._keep(name, command, connection)
+            self._parents[name] = asyncio.create_task(keep)
+
+    async def _keep(self, name: str, command: str, secret: str) -> None:
+        """Run a parent; start it again when it ends, thrice a minute at most."""
+        while True:
+            code, problem = await self._run_once(name, command, secret)
+            if self._stopping:
+                return
+            again = self._restarts.allow(name, code, time.monotonic())
+            self.on_exit(Exit(name, 0, code, problem, int(again)))
+            if not again:
+                return
+            await asyncio.sleep(AGAIN_S)
+
+    async def _run_once(self, name: str, command: str, secret: str) -> tuple[int, str]:
+        """Return how a parent ended: its exit code, or `LOST` and why."""
+        try:
+            if name not in self._connections:
+                await self._connect(self._hosts[name])
+            with self.log(name).open("ab") as log:
+                process = await self._connections[name].create_process(
+                    command, stdin=asyncssh.PIPE, stdout=log, stderr=asyncssh.STDOUT
+                )
+                self._processes[name] = process
+                process.stdin.write(secret + "\n")
+                done = await process.wait()
+        except (OSError, asyncssh.Error, TimeoutError) as error:
+            self._connections.pop(name, None)
+            return LOST, f"lost its connection: {words(error)}"
+        if done.exit_signal is not None:
+            return LOST, f"was killed by SIG{done.exit_signal[0]}"
+        if done.exit_status is None:
+            self._connections.pop(name, None)
+            return LOST, "lost its connection"
+        return done.exit_status, ""
+
+    def ended(self, name: str) -> bool:
+        """Tell whether a host's parent ended and is not started again."""
+        return name in self._parents and self._parents[name].done()
+
+    def log(self, name: str) -> Path:
+        """Return the file of what a host's workers print."""
+        return self._logs / f"{name}.log"
+
+    async def stop(self) -> None:
+        """End all workers, then the connections; may be called twice."""
+        self._stopping = True
+        for process in self._processes.values():
+            with contextlib.suppress(OSError, asyncssh.Error):
+                process.stdin.write_eof()
+        tasks = list(self._parents.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=STOP_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        connections, self._connections = self._connections, {}
+        for connection in connections.values():
+            connection.close()
+        for connection in connections.values():
+            with contextlib.suppress(OSError, asyncssh.Error):
+                await connection.wait_closed()
+
+
+def worker_command(host: HostEntry, options: Sequence[str]) -> str:
+    """Return the shell command that runs a host's workers."""
+    reach: Mapping[str, str | None] = {
+        "--bind": host.bind, "--advertise": host.advertise,
+        "--interface": host.interface, "--ports": host.ports,
+    }  # fmt: skip
+    words_ = ["env", *(f"{k}={v}" for k, v in host.environment.items()), host.python]
+    words_ += ["-m", "neurocluster", "worker", "--connect", "-", "--die-with-stdin"]
+    for option, value in reach.items():
+        words_ += [option, value] if value is not None else []
+    folder = shlex.quote(host.folder)
+    return f"mkdir -p {folder} && cd {folder} && exec {shlex.join([*words_, *options])}"
+
+
+def words(error: BaseException) -> str:
+    """Return a reason for a person."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {CONNECT_S:.0f} s"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

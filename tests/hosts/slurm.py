@@ -1,0 +1,114 @@
+"""A Slurm of three nodes: its controller here, a slurmd on each host."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+CONFIGURATION = """\
+ClusterName=tests
+SlurmctldHost=ctl({control})
+SlurmctldPort=26817
+AuthType=auth/munge
+SlurmUser=root
+SlurmdUser=root
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool.%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+SwitchType=switch/none
+MpiDefault=none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SchedulerType=sched/backfill
+ReturnToService=2
+SlurmdTimeout=10
+InactiveLimit=0
+KillWait=5
+SlurmdParameters=config_overrides
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP OverSubscribe=YES
+"""
+NODE = "NodeName={name} NodeAddr={address} Port=26818 CPUs=4 RealMemory=2000\n"
+
+
+class Slurm:
+    """Own the daemons; `close` ends them.
+
+    Attributes:
+        environment: For Slurm's commands.
+    """
+
+    def __init__(self, folder, namespaces, addresses, control):
+        """Start munged, slurmctld and a slurmd on each host, and wait for them."""
+        self._folder, self._munged = folder, None
+        (folder / "state").mkdir()
+        text = CONFIGURATION.format(folder=folder, control=control)
+        for name, address in addresses.items():
+            (folder / f"spool.{name}").mkdir()
+            text += NODE.format(name=name, address=address)
+        file = folder / "slurm.conf"
+        file.write_text(text)
+        self.environment = os.environ | {"SLURM_CONF": str(file)}
+        self._start_munged()
+        self._run("unshare", "--uts", "bash", "-c",
+                  f"hostname ctl; exec slurmctld -f {file}")  # fmt: skip
+        for name in addresses:
+            self._run(namespaces, "in", name, "slurmd", "-f", file, "-N", name)
+        end = time.monotonic() + 20
+        while self._run("sinfo", "-h", "-o", "%t %D") != f"idle {len(addresses)}":
+            assert time.monotonic() < end, self._run("sinfo")
+            time.sleep(0.1)
+
+    def _start_munged(self):
+        """Start the daemon that knows who is who, unless one runs."""
+        done = subprocess.run(["munge", "-n"], capture_output=True, check=False)
+        if done.returncode:
+            subprocess.run(
+                ["install", "-d", "-o", "munge", "-g", "munge", "/run/munge"],
+                check=True,
+            )
+            self._run("su", "-s", "/bin/sh", "munge", "-c", "munged --force")
+            self._munged = int(Path("/run/munge/munged.pid").read_text())
+
+    def _run(self, *command):
+        return subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, text=True, env=self.environment
+        ).stdout.strip()  # fmt: skip
+
+    def submit(self, user, folder, python, *arguments):
+        """Submit a script as a user, in a folder; return the job's number."""
+        words = " ".join(map(str, arguments))
+        told = (
+            f"cd {folder} && SLURM_CONF={self.environment['SLURM_CONF']} "
+            f"NEUROCLUSTER_PYTHON={python} sbatch --parsable {words}"
+        )
+        return self._run("su", user, "-c", told)
+
+    def cancel(self, job):
+        """Cancel a job."""
+        self._run("scancel", job)
+
+    def state(self, job):
+        """Return a job's state; empty when it has ended."""
+        return self._run("squeue", "-h", "-j", job, "-o", "%T")
+
+    def wait(self, job, seconds=120):
+        """Wait until a job has ended."""
+        end = time.monotonic() + seconds
+        while self.state(job):
+            assert time.monotonic() < end, self.state(job)
+            time.sleep(0.2)
+
+    def close(self):
+        """End the daemons."""
+        pids = [int(path.read_text()) for path in self._folder.glob("*.pid")]
+        for pid in [*pids, *([self._munged] if self._munged else [])]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)

@@ -1,0 +1,146 @@
+"""Clocks that differ: what members ask each other, and what links then tell.
+
+A clock that is ahead is ours plus an offset, so the truth is known.
+"""
+
+import asyncio
+import socket
+from time import monotonic_ns
+
+import pytest
+
+from neurocluster.errors import LocalLinkError
+from neurocluster.member.clocks import Clocks, clock_domain, reading_ns
+from neurocluster.metrics.offset import DRIFT_PPM, Offset
+from neurocluster.transport.echo import SIZE, Echo, resolve
+from tests.support.links import Node, link
+
+SECRET = b"secret"
+AHEAD = 5000 * 10**9
+
+
+class Ahead:
+    """A clock that is ahead of ours, and runs faster."""
+
+    def __init__(self, offset, ppm=0):
+        self.offset, self.ppm, self.begin = offset, ppm, monotonic_ns()
+
+    def at(self, now):
+        return self.offset + (now - self.begin) * self.ppm // 1_000_000
+
+    def __call__(self):
+        now = monotonic_ns()
+        return now + self.at(now)
+
+
+@pytest.fixture
+async def pair():
+    """Two ends; the second one's clock is ahead."""
+    clock = Ahead(AHEAD, ppm=50)
+    ends = [
+        Echo(SECRET, "127.0.0.1", ["*"]), Echo(SECRET, "127.0.0.1", ["*"], clock=clock)
+    ]  # fmt: skip
+    yield *ends, clock
+    for end in ends:
+        end.close()
+        end.close()
+
+
+async def until(condition):
+    """Wait until a condition holds, for two seconds at most."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.002)
+    raise AssertionError
+
+
+async def test_an_answer_bounds_the_truth_and_tightly(pair):
+    mine, other, clock = pair
+    offset, got = Offset(DRIFT_PPM), []
+
+    def answered(number, probe):
+        got.append(number)
+        offset.add(probe)
+        now = monotonic_ns()
+        bound = offset.at(now)
+        assert bound.low <= clock.at(now) <= bound.high
+
+    mine.on_answer = answered
+    for _ in range(100):
+        mine.ask(7, ("127.0.0.1", other.port))
+        await asyncio.sleep(0.005)
+    await until(lambda: len(got) == 100)
+    assert set(got) == {7}
+    assert offset.jumps == 0
+    # Half the shortest round trip is the least that can be; drift adds a little.
+    assert offset.at(monotonic_ns()).error <= 1.5 * offset.best / 2
+
+
+async def test_strangers_are_counted_and_get_no_answer(pair):
+    mine, _, _ = pair
+    answers = []
+    mine.on_answer = lambda *found: answers.append(found)
+    stranger = Echo(b"another", "127.0.0.1", ["*"])
+    stranger.on_answer = mine.on_answer
+    stranger.ask(1, ("127.0.0.1", mine.port))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as raw:
+        for data in (b"", b"x", bytes(SIZE), bytes(SIZE + 1), bytes(9000)):
+            raw.sendto(data, ("127.0.0.1", mine.port))
+    await until(lambda: mine.strangers == 6)
+    await asyncio.sleep(0.05)
+    assert answers == []
+    stranger.close()
+
+
+async def test_what_cannot_be_bound_or_found(pair):
+    mine, _, _ = pair
+    with pytest.raises(
+        LocalLinkError, match=r"cannot bind udp://127.0.0.1: Address al"
+    ):
+        Echo(SECRET, "127.0.0.1", [mine.port])
+    other = Echo(SECRET, "127.0.0.1", [mine.port, "*"])
+    assert other.port != mine.port
+    other.close()
+    assert resolve("udp://nowhere.invalid:1") is None
+    assert resolve("nonsense") is None
+    assert resolve("udp://127.0.0.1:5") == ("127.0.0.1", 5)
+
+
+async def test_links_learn_the_clocks_of_their_sources(pair):
+    mine, other, clock = pair
+    node = Node((link(0, "a->x"), link(1, "b->x"), link(2, "c->x"))).buffers
+    clocks = Clocks(node, mine)
+    place = f"udp://127.0.0.1:{other.port}"
+    clocks.connect({0: place, 1: "", 2: place})
+    assert node.inbound["clock_known"].tolist() == [0, 1, 0]
+    await until(lambda: node.inbound["clock_known"].all())
+    await asyncio.sleep(0.2)  # the burst, and more
+    now = monotonic_ns()
+    for slot in (0, 2):
+        row = node.inbound[slot]
+        error = row["clock_error"] + (now - row["clock_ns"]) * row["clock_ppm"] // 10**6
+        assert abs(int(row["clock_offset"]) - clock.at(now)) <= error
+        method, trip, jumps = clocks.told(slot)
+        assert (method, jumps) == (1, 0)
+        assert trip > 0
+    assert clocks.told(1) == (0, 0, 0)
+    assert node.inbound[1]["clock_error"] == reading_ns()
+    clocks.close()
+    clocks.close()
+
+
+async def test_a_clock_that_nobody_answers_for_stays_unknown(pair):
+    mine, _, _ = pair
+    node = Node((link(0, "a->x"), link(1, "b->x"))).buffers
+    clocks = Clocks(node, mine)
+    clocks.connect({0: "udp://nowhere.invalid:1", 1: "udp://127.0.0.1:9"})
+    await asyncio.sleep(0.1)
+    assert not node.inbound["clock_known"].any()
+    clocks.close()
+
+
+def test_a_domain_is_the_same_for_us_alone():
+    assert clock_domain() == clock_domain()
+    assert clock_domain().count("/") == 1
+    assert 0 < reading_ns() < 100_000
