@@ -76,8 +76,13 @@ def meeting_of(
     from neurocluster.transport.keys import keys_in_file
 
     connection = find_connection(connect, key)
+    try:
+        local = is_local(connection.endpoint)
+    except ConfigError as error:
+        message = f"connect: {error}"
+        raise ConfigError(message) from error
     keys = keys_in_file(connection.secret)
-    if keys is None and not is_local(connection.endpoint):
+    if keys is None and not local:
         if not insecure and not connection.insecure:
             message = (
                 f"connect: {connection.endpoint} is another host: pass its cluster's "

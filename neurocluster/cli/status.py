@@ -49,7 +49,7 @@ class View:
 class Viewer:
     """Look at one cluster again and again; `close` releases the socket."""
 
-    def __init__(self, connect: str | None, key: Path | None) -> None:
+    def __init__(self, connect: str | None, key: Path | None = None) -> None:
         """Find the cluster.
 
         Raises:

@@ -47,7 +47,7 @@ class Stopped:
     left: tuple[str, ...]
 
 
-def stop_command(connect: str | None, key: Path | None, *, now: bool) -> int:
+def stop_command(connect: str | None, key: Path | None = None, *, now: bool) -> int:
     """Stop a cluster; return the exit code."""
     ended = stop_cluster(find_connection(connect, key), now=now, tell=_tell)
     if ended.code != EXIT_DONE:

@@ -86,7 +86,11 @@ def is_any(address: str) -> bool:
 
 
 def is_local(endpoint: str) -> bool:
-    """Tell whether only processes of this host can reach an endpoint."""
+    """Tell whether only processes of this host can reach an endpoint.
+
+    Raises:
+        ConfigError: It is none.
+    """
     if endpoint.startswith("ipc://"):
         return True
     host = host_of(endpoint)
@@ -104,7 +108,7 @@ def host_of(endpoint: str) -> str:
     """
     host = urlsplit(endpoint).hostname if endpoint.startswith("tcp://") else None
     if not host:
-        message = f"{endpoint} is no endpoint tcp://HOST:PORT"
+        message = f"{endpoint} is no endpoint: neither ipc:// nor tcp://HOST:PORT"
         raise ConfigError(message)
     return host
 

@@ -48,7 +48,9 @@ def test_which_endpoints_only_this_host_reaches(endpoint, local):
 
 @pytest.mark.parametrize("endpoint", ["", "tcp://", "udp://h:1", "h:1"])
 def test_what_is_no_endpoint(endpoint):
-    with pytest.raises(ConfigError, match="is no endpoint tcp://HOST:PORT"):
+    with pytest.raises(
+        ConfigError, match="is no endpoint: neither ipc:// nor tcp://HOST"
+    ):
         a.host_of(endpoint)
 
 
