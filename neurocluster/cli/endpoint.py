@@ -32,14 +32,15 @@ def find_connection(connect: str | None, key: Path | None = None) -> Connection:
         connect: One of them, or ``-`` for the first line of standard input, or ``env``
             for $NEUROCLUSTER_CONNECTION, which hold what such a file does; None looks
             for ./connection.json and then for the newest run that has one.
-        key: Key file of the cluster, where the connection file has no key; the
-            environment may have one, too.
+        key: Key file of the cluster. Without it a connection file's own word counts,
+            that of the environment only beside an endpoint, which has none.
 
     Raises:
         ConfigError: There is none, or it cannot be read.
     """
+    keys = find_keys(key) if key is not None else None
     if connect is not None and "://" in connect:
-        found = Connection(connect)
+        found, keys = Connection(connect), keys or find_keys(None)
     elif connect == FROM_INPUT:
         found = parse_connection(_first_line(), "standard input")
     elif connect == FROM_ENVIRONMENT:
@@ -47,7 +48,6 @@ def find_connection(connect: str | None, key: Path | None = None) -> Connection:
     else:
         path = _file_of(connect) if connect is not None else _default()
         found = read_connection(path)
-    keys = find_keys(key)
     return dataclasses.replace(found, secret=keys.secret) if keys else found
 
 

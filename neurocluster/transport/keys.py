@@ -6,6 +6,7 @@ in a connection file; never on a command line, in a log or in a result.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -115,6 +116,8 @@ def write_keys(path: Path, keys: Keys) -> None:
         message = f"keygen: {path} exists; name another file, or remove it first"
         raise ConfigError(message) from None
     except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink()  # half a key would be in the way of the next one
         message = f"keygen: cannot write {path}: {error.strerror}"
         raise ConfigError(message) from error
 

@@ -13,6 +13,7 @@ from neurocluster.controller.connection import (
     write_connection,
 )
 from neurocluster.errors import ConfigError
+from neurocluster.transport.keys import make_keys, write_keys
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +72,18 @@ def test_standard_input_and_the_environment_hold_what_the_file_does(monkeypatch)
     monkeypatch.delenv("NEUROCLUSTER_CONNECTION")
     with pytest.raises(ConfigError, match="NEUROCLUSTER_CONNECTION: it is no conn"):
         find_connection("env")
+
+
+def test_the_environments_key_is_for_endpoints_alone(monkeypatch, tmp_path):
+    """A cluster whose file has no key does not encrypt, whatever else there is."""
+    ours, given = make_keys(), make_keys()
+    write_keys(tmp_path / "given.key", given)
+    put(tmp_path / "c.json", "ipc://c")
+    monkeypatch.setenv("NEUROCLUSTER_KEY", ours.secret)
+    assert find_connection("tcp://h:1").secret == ours.secret
+    assert find_connection("c.json").secret == ""
+    for connect in ("tcp://h:1", "c.json"):
+        assert find_connection(connect, tmp_path / "given.key").secret == given.secret
 
 
 def read_from(read, reader, descriptor, size):

@@ -1,6 +1,9 @@
 """Key files and variables: who may read them, what a wrong one says."""
 
+import errno
+import io
 import json
+import os
 import stat
 
 import pytest
@@ -43,6 +46,19 @@ def test_no_file_is_overwritten(file):
 def test_where_no_file_can_be_written(tmp_path):
     with pytest.raises(ConfigError, match=r"cannot write .*: No such file"):
         k.write_keys(tmp_path / "no" / "k", k.make_keys())
+
+
+def test_half_a_key_is_not_left_on_a_full_disk(tmp_path, monkeypatch):
+    class Full(io.StringIO):
+        def write(self, _text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(
+        os, "fdopen", lambda descriptor, _mode: os.close(descriptor) or Full()
+    )
+    with pytest.raises(ConfigError, match="No space left on device"):
+        k.write_keys(tmp_path / "k", k.make_keys())
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
