@@ -97,21 +97,24 @@ class HostCluster(Cluster):
         """
         wanted, begin = set(self.placement.values()), time.monotonic()
         told_s = begin + TELL_S
-        with Asker(connection.endpoint, self._keys) as asker:
-            while missing := await asyncio.to_thread(self._missing, asker):
-                late = [host for host in wanted if host in missing]
-                dead = [host for host in late if workers.ended(host)]
-                now_s = time.monotonic()
-                if dead or now_s - begin > START_S:
-                    raise StartTimeout(self._not_there(dead or late, workers))
-                if now_s > told_s:
-                    told_s = now_s + TELL_S
-                    _log.warning("waiting for workers of %s", ", ".join(sorted(late)))
-                await asyncio.sleep(LOOK_S)
+        while missing := await asyncio.to_thread(self._missing, connection.endpoint):
+            late = [host for host in wanted if host in missing]
+            dead = [host for host in late if workers.ended(host)]
+            now_s = time.monotonic()
+            if dead or now_s - begin > START_S:
+                raise StartTimeout(self._not_there(dead or late, workers))
+            if now_s > told_s:
+                told_s = now_s + TELL_S
+                _log.warning("waiting for workers of %s", ", ".join(sorted(late)))
+            await asyncio.sleep(LOOK_S)
 
-    def _missing(self, asker: Asker) -> set[str]:
-        """Return the hosts that have fewer workers ready than they are to run."""
-        answer = asker.ask("status", ANSWER_S)
+    def _missing(self, endpoint: str) -> set[str]:
+        """Return the hosts that have fewer workers ready than they are to run.
+
+        It runs in a thread, which owns the socket: whoever waits may be cancelled.
+        """
+        with Asker(endpoint, self._keys) as asker:
+            answer = asker.ask("status", ANSWER_S)
         status = answer.body["status"] if answer is not None else None
         members = status["members"] if status is not None else ()
         ready = {m["slot"] for m in members if m["ready"] and m["role"] == "worker"}

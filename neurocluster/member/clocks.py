@@ -7,6 +7,7 @@ made, so that the first packets have a bound, then twenty times a second.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,16 +24,26 @@ from neurocluster.transport.echo import Echo, resolve
 SHARED, UDP = range(2)
 """Places in `wire.shapes.METHODS`."""
 READS: Final = 2001
+BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+TIME_NAMESPACE: Final = Path("/proc/self/ns/time")
 BURST, BURST_S, PROBE_S = 16, 0.002, 0.05
 
 
 def clock_domain() -> str:
     """Return a name that two processes share only if they read the same clock.
 
-    The host does not decide that: a time namespace has an offset of its own.
+    The host does not decide that: a time namespace has an offset of its own. Kernels
+    before 5.6 have no such namespaces. Who cannot tell its boot shares with nobody.
     """
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return f"{boot}/{Path('/proc/self/ns/time').stat().st_ino}"
+    try:
+        boot = BOOT.read_text(encoding="ascii").strip()
+    except OSError:
+        boot = secrets.token_hex(16)
+    try:
+        namespace = TIME_NAMESPACE.stat().st_ino
+    except OSError:
+        namespace = 0
+    return f"{boot}/{namespace}"
 
 
 @cache

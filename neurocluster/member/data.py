@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from neurocluster.dtypes import I64, Records
-from neurocluster.errors import RemoteLinkError, WireError
+from neurocluster.errors import LocalLinkError, RemoteLinkError, WireError
 from neurocluster.link.buffers import Handler, LinkBuffers
 from neurocluster.link.records import FAULTS
 from neurocluster.member.clocks import Clocks
@@ -74,12 +74,16 @@ class DataPath:
         self._hwm = int(settings["hwm"])
         there = place.choose(settings)
         room = len(engine.node.message)
-        self._inbox = ZmqInbox(sockets, there.endpoints, self._hwm, room)
+        echo = Echo(secret.encode(), there.host, there.ports) if secret else None
+        self._clocks = Clocks(engine.node, echo)
+        try:
+            self._inbox = ZmqInbox(sockets, there.endpoints, self._hwm, room)
+        except LocalLinkError:
+            self._clocks.close()
+            raise
         self._inbox.watch(wake)
         self.endpoint = there.told(self._inbox.endpoint)
-        echo = Echo(secret.encode(), there.host, there.ports) if secret else None
         self.echo = there.told_echo(echo.port) if echo is not None else ""
-        self._clocks = Clocks(engine.node, echo)
         self._outlets: list[ZmqOutlet] = []
         self.pump: Pump | None = None
 

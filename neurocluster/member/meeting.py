@@ -69,7 +69,7 @@ class Place:
         self._ports = Ports(meeting.reach.ports)
 
     def choose(self, settings: Mapping[str, Any]) -> Listening:
-        """Return where to listen; the ports of the epoch before come last.
+        """Return where to listen; each epoch begins at another port.
 
         Args:
             settings: Of PREPARE: ``where`` and ``folder``.

@@ -5,14 +5,21 @@ A clock that is ahead is ours plus an offset, so the truth is known.
 
 import asyncio
 import socket
+from pathlib import Path
 from time import monotonic_ns
+from types import SimpleNamespace
 
 import pytest
 
 from neurocluster.errors import LocalLinkError
+from neurocluster.member import clocks as clocks_module
 from neurocluster.member.clocks import Clocks, clock_domain, reading_ns
+from neurocluster.member.data import DataPath
+from neurocluster.member.meeting import Meeting, Place
 from neurocluster.metrics.offset import DRIFT_PPM, Offset
+from neurocluster.transport.address import Reach
 from neurocluster.transport.echo import SIZE, Echo, resolve
+from neurocluster.transport.sockets import Sockets
 from tests.support.links import Node, link
 
 SECRET = b"secret"
@@ -138,6 +145,28 @@ async def test_a_clock_that_nobody_answers_for_stays_unknown(pair):
     await asyncio.sleep(0.1)
     assert not node.inbound["clock_known"].any()
     clocks.close()
+
+
+def test_without_time_namespaces_or_a_boot_id_there_is_still_a_name(monkeypatch):
+    monkeypatch.setattr(clocks_module, "TIME_NAMESPACE", Path("/proc/no/such"))
+    assert clock_domain() == clock_domain()
+    assert clock_domain().endswith("/0")
+    monkeypatch.setattr(clocks_module, "BOOT", Path("/proc/no/such"))
+    assert clock_domain() != clock_domain()  # it shares with nobody
+
+
+async def test_a_member_that_cannot_listen_leaves_no_socket_open(pair):
+    """The port of its echo is taken: an error, not a context that never ends."""
+    mine, _, _ = pair
+    node = Node((link(0, "a->x"),)).buffers
+    reach = Reach(bind="127.0.0.1", ports=(mine.port, mine.port))
+    place = Place(Meeting("tcp://127.0.0.1:1", reach=reach))
+    sockets = Sockets(4)
+    engine = SimpleNamespace(node=node)
+    settings = {"where": "tcp", "hwm": 1}
+    with pytest.raises(LocalLinkError, match="cannot bind udp://"):
+        DataPath(sockets, engine, place, settings, lambda: None, "secret")
+    sockets.close()
 
 
 def test_a_domain_is_the_same_for_us_alone():
