@@ -10,7 +10,7 @@ from pathlib import Path
 
 from neurocluster.cli.claim import claim_connection
 from neurocluster.cli.memory import refuse_or_warn
-from neurocluster.cli.reach import OPEN
+from neurocluster.cli.reach import OPEN, refuse_both
 from neurocluster.config import RunConfig
 from neurocluster.controller.run import ControllerOptions, run_controller
 from neurocluster.errors import ConfigError
@@ -50,12 +50,8 @@ def control_place(
             controller open that other hosts can reach.
     """
     keys = find_keys(key)
+    refuse_both(interface, bind)
     if interface is not None:
-        if bind is not None:
-            message = (
-                "interface: it says where to listen, as --bind does; leave one out"
-            )
-            raise ConfigError(message)
         bind = tcp(address_on(interface), "*")
     if bind is None or is_local(bind):
         return ControlPlace(bind, advertise, keys, insecure=False)

@@ -18,8 +18,8 @@ Key = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Key file of the cluster (see keygen), if its connection file has no key; "
-        "else from $NEUROCLUSTER_KEY.",
+        help="Key file of the cluster (see keygen); default the connection file's key, "
+        "where there is no such file $NEUROCLUSTER_KEY.",
     ),
 ]
 Insecure = Annotated[
@@ -90,9 +90,7 @@ def meeting_of(
             )
             raise ConfigError(message)
         _log.warning("not encrypted: %s", OPEN)
-    if interface is not None and bind is not None:
-        message = "interface: it says where to listen, as --bind does; leave one out"
-        raise ConfigError(message)
+    refuse_both(interface, bind)
     reach = Reach(bind, advertise, interface, parse_ports(ports) if ports else None)
     return Meeting(
         connection.endpoint,
@@ -100,3 +98,14 @@ def meeting_of(
         reach,
         partial(endpoint_of, connect) if is_file(connect) else None,
     )
+
+
+def refuse_both(interface: str | None, bind: str | None) -> None:
+    """Refuse two options that say the same thing.
+
+    Raises:
+        ConfigError: Both are there.
+    """
+    if interface is not None and bind is not None:
+        message = "interface: it says where to listen, as --bind does; leave one out"
+        raise ConfigError(message)

@@ -91,7 +91,8 @@ def warm_command(config: RunConfig, *, quiet: bool) -> int:
 
 def run_command(
     config: RunConfig, template: Template, resume: Path | None,
-    there: Engine | None = None, *, json: bool, quiet: bool,
+    there: Engine | None = None, *, again: str = "neurocluster run", json: bool,
+    quiet: bool,
 ) -> int:  # fmt: skip
     """Run a cluster; return the exit code.
 
@@ -100,6 +101,7 @@ def run_command(
         template: Forks the processes of this machine.
         resume: Folder of the run that goes on, or None.
         there: Makes a cluster whose workers are elsewhere; None has them here.
+        again: Command that would go on with a run, but for its --resume.
         json: Print the summary as JSON.
         quiet: Print errors only.
 
@@ -125,7 +127,7 @@ def run_command(
         connection=folder.path / FILE,
     )  # fmt: skip
     outcome = uvloop.run(_run(cluster, work, console))
-    return finish(outcome, console, json=json, again="neurocluster run")
+    return finish(outcome, console, json=json, again=again)
 
 
 async def _run(cluster: Cluster, work: Work, console: Console) -> Outcome:

@@ -78,8 +78,13 @@ def run(
             from neurocluster.cli.run import engine_of, run_command
 
             there = engine_of(engine, hosts, advertise, interface)
+            again = " ".join([
+                "neurocluster run",
+                *([f"--engine {engine}"] if engine else []),
+                *([f"--hosts {hosts}"] if hosts else []),
+            ])  # fmt: skip
             return run_command(
-                settings, template, resume, there, json=json, quiet=quiet
+                settings, template, resume, there, again=again, json=json, quiet=quiet
             )
         finally:
             template.discard()

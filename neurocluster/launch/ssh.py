@@ -86,12 +86,6 @@ class SshLauncher:
         connection = await asyncssh.connect(host.where, host.port, **options)
         self._connections[host.name] = connection
 
-    async def run(self, name: str, command: str) -> tuple[int, str, str]:
-        """Run a command to its end; return exit code, output and errors."""
-        done = await self._connections[name].run(command, check=False)
-        code = LOST if done.exit_status is None else done.exit_status
-        return code, str(done.stdout), str(done.stderr)
-
     def start(self, shares: Mapping[str, Share], connection: str) -> None:
         """Start the parents, and again when a host comes back; see `HostLauncher`."""
         for name, share in shares.items():
@@ -170,12 +164,14 @@ def worker_command(host: HostEntry, options: Sequence[str]) -> str:
         "--bind": host.bind, "--advertise": host.advertise,
         "--interface": host.interface, "--ports": host.ports,
     }  # fmt: skip
-    words_ = ["env", *(f"{k}={v}" for k, v in host.environment.items()), host.python]
-    words_ += ["-m", "neurocluster", "worker", "--connect", "-", "--die-with-stdin"]
+    command = ["env", *(f"{k}={v}" for k, v in host.environment.items()), host.python]
+    command += ["-m", "neurocluster", "worker", "--connect", "-", "--die-with-stdin"]
     for option, value in reach.items():
-        words_ += [option, value] if value is not None else []
+        command += [option, value] if value is not None else []
     folder = shlex.quote(host.folder)
-    return f"mkdir -p {folder} && cd {folder} && exec {shlex.join([*words_, *options])}"
+    return (
+        f"mkdir -p {folder} && cd {folder} && exec {shlex.join([*command, *options])}"
+    )
 
 
 def words(error: BaseException) -> str:

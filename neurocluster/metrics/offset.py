@@ -95,7 +95,6 @@ class Offset:
         self._ppm = drift_ppm
         self._low = Extreme(lambda a, b: a > b)
         self._high = Extreme(lambda a, b: a < b)
-        self._last_ns = 0
         self.probes = self.jumps = self.best = 0
 
     def add(self, probe: Probe) -> None:
@@ -105,22 +104,19 @@ class Offset:
         """
         if probe.round_trip < 0 or probe.answered < probe.heard:
             return
-        # Low bounds hold from `back` on, high ones from `sent` on; what a bound loses
-        # by drift is added back, so that bounds of different times can be compared.
-        self._low.add(probe.answered - probe.back + self._slack(probe.back), probe.back)
-        self._high.add(probe.heard - probe.sent - self._slack(probe.sent), probe.back)
-        self._last_ns = probe.back
+        self._take(probe)
         self.probes += 1
         self.best = min(self.best or probe.round_trip, probe.round_trip)
         bound = self.at(probe.back)
         if bound is not None and bound.low > bound.high:
             self.jumps += 1
-            self._begin(probe)
+            self._low.clear()
+            self._high.clear()
+            self._take(probe)
 
-    def _begin(self, probe: Probe) -> None:
-        """Start anew from one probe."""
-        for extreme in (self._low, self._high):
-            extreme.clear()
+    def _take(self, probe: Probe) -> None:
+        # Low bounds hold from `back` on, high ones from `sent` on; what a bound loses
+        # by drift is added back, so that bounds of different times can be compared.
         self._low.add(probe.answered - probe.back + self._slack(probe.back), probe.back)
         self._high.add(probe.heard - probe.sent - self._slack(probe.sent), probe.back)
 

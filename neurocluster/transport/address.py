@@ -27,7 +27,7 @@ class Reach:
     """How others on a network reach this process; None leaves it to the route.
 
     Attributes:
-        bind: Address to listen at; ``0.0.0.0`` or ``::`` for all.
+        bind: Address to listen at; ``0.0.0.0``, ``::`` or ``*`` for all.
         advertise: Address or name that others connect to.
         interface: Name of a network interface, or a network as ``10.1.0.0/16``,
             whose address is meant by both.
@@ -79,6 +79,8 @@ def choose(reach: Reach, controller: str) -> tuple[str, str]:
 
 def is_any(address: str) -> bool:
     """Tell whether an address stands for all of this host."""
+    if address == "*":
+        return True
     try:
         return ipaddress.ip_address(address).is_unspecified
     except ValueError:
@@ -174,18 +176,17 @@ def _within(address: str, network: str) -> bool:
 
 
 class Ports:
-    """Hand out ports in turn, so that none is bound right after it was closed."""
+    """Hand out the ports of a range, beginning elsewhere each time.
+
+    One that was just closed cannot be bound for a while, and is passed over.
+    """
 
     def __init__(self, ports: tuple[int, int] | None) -> None:
         """Take a range, or None for any free port."""
         self._ports = list(range(ports[0], ports[1] + 1)) if ports is not None else []
 
     def next(self) -> list[int | str]:
-        """Return what to try in turn; the next call begins with the second of them.
-
-        Whoever binds the first that is free never binds the one that the last call's
-        caller may just have closed, unless nothing else is free.
-        """
+        """Return what to try in turn; the next call begins with the second of them."""
         found: list[int | str] = [*self._ports] or ["*"]
         self._ports = self._ports[1:] + self._ports[:1]
         return found

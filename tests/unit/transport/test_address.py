@@ -16,6 +16,7 @@ HERE = "tcp://127.0.0.1:7000"
         (Reach(bind="127.0.0.9"), ("127.0.0.9", "127.0.0.9")),
         (Reach(bind="0.0.0.0"), ("0.0.0.0", "127.0.0.1")),
         (Reach(bind="::"), ("::", "127.0.0.1")),
+        (Reach(bind="*"), ("*", "127.0.0.1")),
         (Reach(bind="0.0.0.0", advertise="a.example"), ("0.0.0.0", "a.example")),
         (Reach(advertise="a.example"), ("127.0.0.1", "a.example")),
         (Reach(interface="lo"), ("127.0.0.1", "127.0.0.1")),
