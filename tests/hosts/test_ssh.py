@@ -44,6 +44,14 @@ def counted(out):
     return links, frames
 
 
+def assert_only_lost(recoveries, host):
+    """All that failed was on a host; its spare may be missed a moment later."""
+    assert 1 <= len(recoveries) <= 3
+    for recovery in recoveries:
+        assert f" on {host}) has been silent for " in recovery["reason"]
+        assert recovery["seconds"] < 2
+
+
 def test_three_hosts_give_the_results_of_one(hosts, tmp_path):
     done = run(hosts, tmp_path / "far", "--frames", FRAMES)
     assert done.returncode == 0, done.stderr
@@ -96,8 +104,7 @@ def test_a_lost_host_is_survived_with_spares(hosts, tmp_path):
     assert process.returncode == 0, errors
     rows = table(out, "frames.csv")
     assert [row["frame"] for row in rows] == [str(k % 10_000) for k in range(len(rows))]
-    (recovery,) = summary(out)["recoveries"]
-    assert recovery["seconds"] < 2
+    assert_only_lost(summary(out)["recoveries"], found["conv2.0"]["host"])
     hosts.link(found["conv2.0"]["host"], "up")
     wait_for(lambda: not workers(hosts), 30)
 
