@@ -20,6 +20,11 @@ MOST_WINDOW: Final = 1024
 MOST_SPIKES: Final = 1 << 20
 MOST_HWM: Final = 1 << 16
 MOST_SPARES: Final = 64
+TABLES: Final = {
+    "split": ("layer = 'KIND:PARTS'", "layer", "cut"),
+    "place": ("partition = 'HOST'", "partition", "host"),
+}
+"""Settings that are tables: their form, what has an entry, and what the entry is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class RunConfig:
         fire: ``once`` or ``settle``.
         offset: Fraction of the threshold added to hidden initial potentials.
         split: By layer: ``rows:N``, ``channels:N`` or ``neurons:N``.
+        place: By partition, or layer for all of its partitions: the host that runs it.
         window: Frames in flight.
         max_spikes: Spikes of a full packet.
         hwm: Packets queued at each side of a link.
@@ -58,6 +64,7 @@ class RunConfig:
     fire: FirePolicy = "once"
     offset: float = 0.0
     split: Mapping[str, str] = field(default_factory=dict)
+    place: Mapping[str, str] = field(default_factory=dict)
     window: int = 16
     max_spikes: int = 512
     hwm: int = 16
@@ -103,7 +110,7 @@ class RunConfig:
         lines = []
         for key in (f.name for f in dataclasses.fields(self)):
             value = getattr(self, key)
-            if key == "split":
+            if key in TABLES:
                 continue
             if value is None:
                 lines.append(f"# {key} =   (default)")
@@ -111,8 +118,10 @@ class RunConfig:
                 lines.append(f"{key} = [{', '.join(map(_toml, value))}]")
             else:
                 lines.append(f"{key} = {_toml(value)}")
-        lines += ["", "[split]"]
-        lines += [f"{_toml(k)} = {_toml(v)}" for k, v in self.split.items()]
+        for key in TABLES:
+            lines += ["", f"[{key}]"]
+            table = getattr(self, key).items()
+            lines += [f"{_toml(name)} = {_toml(entry)}" for name, entry in table]
         return "\n".join(lines) + "\n"
 
 
@@ -169,13 +178,19 @@ def _normal(key: str, value: Any) -> Any:
             message = f"threshold: {value!r} is no number or list of numbers"
             raise ConfigError(message)
         return tuple(float(v) for v in values)
-    if key == "split":
+    if key in TABLES:
         if isinstance(value, str):
-            return _split_of(value)
+            return _table_of(key, value)
         if not isinstance(value, Mapping):
-            message = f"split: {value!r} is no table of layer = 'KIND:PARTS'"
+            message = f"{key}: {value!r} is no table of {TABLES[key][0]}"
             raise ConfigError(message)
-        return {str(k): str(v) for k, v in value.items()}
+        for name, entry in value.items():
+            if not isinstance(entry, str):
+                message = (
+                    f"{key}: {name} is {entry!r}, not text; quote dotted names"
+                )
+                raise ConfigError(message)
+        return {str(name): entry for name, entry in value.items()}
     if key == "memory" and value is not None:
         return parse_size(value, key)
     if key in ("offset", "deadline_s", "recovery_s") and type(value) is int:
@@ -185,18 +200,17 @@ def _normal(key: str, value: Any) -> Any:
     return value
 
 
-def _split_of(text: str) -> dict[str, str]:
-    """Read ``conv1=rows:4,fc1=neurons:2``; what a cut means is the plan's to judge."""
-    cuts: dict[str, str] = {}
+def _table_of(key: str, text: str) -> dict[str, str]:
+    """Read ``conv1=rows:4,fc1=neurons:2``; what it means is the plan's to judge."""
+    _, owner, owned = TABLES[key]
+    table: dict[str, str] = {}
     for entry in filter(str.strip, text.split(",")):
-        layer, _, cut = entry.partition("=")
-        if layer.strip() in cuts:
-            message = (
-                f"split: layer {layer.strip()} is named twice; a layer has one cut"
-            )
+        name, _, value = (part.strip() for part in entry.partition("="))
+        if name in table:
+            message = f"{key}: {owner} {name} is named twice; a {owner} has one {owned}"
             raise ConfigError(message)
-        cuts[layer.strip()] = cut.strip()
-    return cuts
+        table[name] = value
+    return table
 
 
 def parse_thresholds(text: str) -> tuple[float, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json as json_
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from rich.console import Console
 from rich.table import Table
 
+from neurocluster.cli.engine import Engine
 from neurocluster.cli.exits import EXIT_DONE
 from neurocluster.cli.frames import check_images, frames_of
 from neurocluster.cli.memory import refuse_or_warn
@@ -15,27 +17,39 @@ from neurocluster.cli.progress import warm_with_progress
 from neurocluster.cli.terminal import paper, terminal
 from neurocluster.config import RunConfig
 from neurocluster.data.idx import load_dataset
+from neurocluster.dtypes import CLIENT
 from neurocluster.launch.memory import MemoryBound
-from neurocluster.launch.predict import SAMPLE, predict_traffic
+from neurocluster.launch.predict import SAMPLE, predict_placement, predict_traffic
 from neurocluster.model.convert import FixedNetwork, convert
 from neurocluster.model.load import load_network
 from neurocluster.model.memory import COMPILER_BYTES, ClusterMemory, ProcessMemory
 from neurocluster.model.partition import Partition, Plan, make_plan
+from neurocluster.model.placement import check_pins
 from neurocluster.model.split import parse_splits
 from neurocluster.sizes import show_size
 
 
-def describe_command(config: RunConfig, *, json: bool) -> int:
+def describe_command(
+    config: RunConfig, there: Engine | None = None, *, json: bool
+) -> int:
     """Print the plan; start nothing.
 
     It compiles what is missing, so that the processes bounded here need no compiler.
 
+    Args:
+        config: Settings.
+        there: What would start the workers elsewhere; None has them here.
+        json: Print JSON for machines.
+
     Raises:
         ConfigError: The plan may take more memory than the settings allow.
+        ModelError: The network, its split or its placement is wrong.
     """
     graph = load_network(config.network)
     fixed = convert(graph, config.threshold or None, config.offset)
     plan = make_plan(graph, parse_splits(config.split))
+    hosts = there.hosts if there is not None else ()
+    check_pins(plan, hosts, config.place)
     data = load_dataset(config.data)
     check_images(data, graph)
     warm_with_progress(config, fixed, plan, terminal(quiet=False, json=json))
@@ -43,12 +57,14 @@ def describe_command(config: RunConfig, *, json: bool) -> int:
     memory = bound.cluster(frames=frames_of(config, data), data_bytes=data.nbytes)
     traffic = predict_traffic(config, fixed, plan, data.images[:SAMPLE])
     text = describe_plan(fixed, plan, bound, traffic) | describe_memory(memory)
+    if hosts:
+        place_plan(text, predict_placement(bound, plan, hosts, traffic))
     if json:
         print(json_.dumps(text))
     else:
         print_plan(paper(), text)
         print_memory(paper(), memory, frames_of(config, data))
-    refuse_or_warn(config, memory)
+    refuse_or_warn(config, memory, elsewhere=there is not None)
     return EXIT_DONE
 
 
@@ -77,6 +93,18 @@ def describe_plan(
         "links": links,
         "memory_bytes": sum(line["memory_bytes"] for line in partitions + links),
     }
+
+
+def place_plan(text: dict[str, Any], placement: Mapping[str, str]) -> None:
+    """Add to a described plan the host of each partition, and what hosts exchange."""
+    for line in text["partitions"]:
+        line["host"] = placement[line["partition"]]
+    where = {CLIENT: "", **placement}
+    text["spikes_between_hosts"] = sum(
+        link["spikes_per_frame"]
+        for link in text["links"]
+        if where[link["source"]] != where[link["destination"]]
+    )
 
 
 def describe_memory(memory: ClusterMemory) -> dict[str, Any]:
@@ -129,27 +157,36 @@ TABLES: Final = {
     "Layers": ("layers", "layer input neurons output weights threshold"),
     "Partitions, bytes of an engine": (
         "partitions",
-        "partition neurons weights links_in links_out fan_out memory_bytes",
+        "partition host neurons weights links_in links_out fan_out memory_bytes",
     ),
     "Links, spikes a frame predicted from 20 frames": (
         "links",
         "source destination bytes_per_spike spikes_per_frame memory_bytes",
     ),
 }
-WORDS: Final = ("layer", "input", "output", "partition", "source", "destination")
+WORDS: Final = (
+    "layer", "input", "output", "partition", "host", "source", "destination", "process",
+)  # fmt: skip
+"""Columns that hold no numbers."""
 
 
 def print_plan(console: Console, text: dict[str, Any]) -> None:
     """Print a plan as tables."""
-    for title, (key, columns) in TABLES.items():
-        table = _table(title, columns.split())
+    for title, (key, names) in TABLES.items():
+        columns = [name for name in names.split() if name in text[key][0]]
+        table = _table(title, columns)
         for line in text[key]:
-            table.add_row(*(_show(line[name]) for name in columns.split()))
+            table.add_row(*(_show(line[name]) for name in columns))
         console.print(table)
     console.print(
         f"{text['neurons']:,} neurons; all queues, states and arrays together need at "
         f"most {text['memory_bytes'] / 2**20:.1f} MiB."
     )
+    if "spikes_between_hosts" in text:
+        spikes = text["spikes_between_hosts"]
+        console.print(
+            f"{spikes:,.1f} spikes a frame go between hosts, this one included."
+        )
 
 
 def print_memory(console: Console, memory: ClusterMemory, frames: int) -> None:
@@ -171,8 +208,7 @@ def print_memory(console: Console, memory: ClusterMemory, frames: int) -> None:
 def _table(title: str, columns: list[str]) -> Table:
     table = Table(title=title, title_justify="left")
     for name in columns:
-        left = name in (*WORDS, "process")
-        justify: Literal["left", "right"] = "left" if left else "right"
+        justify: Literal["left", "right"] = "left" if name in WORDS else "right"
         table.add_column(name.replace("_", " "), justify=justify)
     return table
 

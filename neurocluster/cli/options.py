@@ -45,6 +45,14 @@ SplitOption = Annotated[
         help="Cut layers: conv1=rows:4,conv2=channels:2,fc1=neurons:2.",
     ),
 ]
+Place = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PARTITION=HOST,...",
+        help="Hosts of partitions, or of whole layers: conv1=n1,fc1.0=n2; the others "
+        "go by cores and traffic.",
+    ),
+]
 Window = Annotated[int | None, typer.Option(help="Frames in flight.")]
 MaxSpikes = Annotated[int | None, typer.Option(help="Spikes of a full packet.")]
 Hwm = Annotated[int | None, typer.Option(help="Packets queued at each side of a link.")]

@@ -12,13 +12,16 @@ from neurocluster.cli.exits import guarded
 from neurocluster.cli.options import (
     Config,
     Data,
+    EngineName,
     Fire,
+    Hosts,
     Hwm,
     Json,
     MaxSpikes,
     Memory,
     Network,
     Offset,
+    Place,
     QuantizerOption,
     Quiet,
     SplitOption,
@@ -32,14 +35,16 @@ from neurocluster.cli.options import (
 def describe(
     network: Network = None, data: Data = None, threshold: Threshold = None,
     quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
-    split: SplitOption = None, window: Window = None, max_spikes: MaxSpikes = None,
-    hwm: Hwm = None, memory: Memory = None, config: Config = None,
+    split: SplitOption = None, place: Place = None, window: Window = None,
+    max_spikes: MaxSpikes = None, hwm: Hwm = None, memory: Memory = None,
+    config: Config = None, engine: EngineName = None, hosts: Hosts = None,
     json: Json = False,
 ) -> None:  # fmt: skip
     """Show layers, partitions, links, memory and predicted traffic; start nothing.
 
     The memory of each process is bounded, in MiB of RssAnon; with --memory the plan is
-    refused (exit code 2) if all together may take more.
+    refused (exit code 2) if all together may take more. With --hosts or --engine slurm
+    it shows the host of each partition.
 
     Example: neurocluster describe --split conv1=rows:4
     """
@@ -47,8 +52,10 @@ def describe(
 
     def action() -> int:
         from neurocluster.cli.describe import describe_command
+        from neurocluster.cli.engine import engine_of
 
-        return describe_command(configured(config, given), json=json)
+        there = engine_of(engine, hosts)
+        return describe_command(configured(config, given), there, json=json)
 
     guarded(action)
 

@@ -23,6 +23,7 @@ from neurocluster.cli.options import (
     Network,
     Offset,
     Out,
+    Place,
     QuantizerOption,
     Quiet,
     Recovery,
@@ -51,8 +52,8 @@ def run(
     network: Network = None, data: Data = None, frames: Frames = None,
     start: Start = None, threshold: Threshold = None, quantizer: QuantizerOption = None,
     fire: Fire = None, offset: Offset = None, split: SplitOption = None,
-    window: Window = None, max_spikes: MaxSpikes = None, hwm: Hwm = None,
-    memory: Memory = None, out: Out = None, name: Name = None,
+    place: Place = None, window: Window = None, max_spikes: MaxSpikes = None,
+    hwm: Hwm = None, memory: Memory = None, out: Out = None, name: Name = None,
     deadline_s: Deadline = None, recovery_s: Recovery = None, spares: Spares = None,
     compare: Compare = None, config: Config = None, resume: Resume = None,
     engine: EngineName = None, hosts: Hosts = None, advertise: Advertise = None,
@@ -75,7 +76,8 @@ def run(
 
         template = spawn_template()  # first: it imports while we do
         try:
-            from neurocluster.cli.run import engine_of, run_command
+            from neurocluster.cli.engine import engine_of
+            from neurocluster.cli.run import run_command
 
             there = engine_of(engine, hosts, advertise, interface)
             again = " ".join([

@@ -16,10 +16,10 @@ from neurocluster.errors import ClusterError, StartTimeout
 from neurocluster.launch.base import Exit, HostLauncher, shares_of
 from neurocluster.launch.logs import log_end
 from neurocluster.launch.memory import MemoryBound
-from neurocluster.launch.predict import SAMPLE, predict_costs, predict_traffic
+from neurocluster.launch.predict import SAMPLE, predict_placement, predict_traffic
 from neurocluster.member.meeting import Meeting
 from neurocluster.model.convert import convert
-from neurocluster.model.placement import Host, place
+from neurocluster.model.placement import Host
 from neurocluster.transport.address import Reach, choose, tcp
 from neurocluster.transport.ask import Asker
 from neurocluster.transport.keys import Keys, make_keys
@@ -68,8 +68,8 @@ class HostCluster(Cluster):
         fixed = convert(self.graph, config.threshold or None, config.offset)
         images = load_dataset(config.data).images[:SAMPLE]
         traffic = predict_traffic(config, fixed, plan, images)
-        cost = predict_costs(MemoryBound(config, fixed, plan), plan, traffic)
-        return place(plan, self._hosts, cost=cost, traffic=traffic)
+        bound = MemoryBound(config, fixed, plan)
+        return predict_placement(bound, plan, self._hosts, traffic)
 
     def _place(self) -> dict[str, str]:
         return {

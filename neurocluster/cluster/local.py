@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from neurocluster.cluster.base import Cluster
+from neurocluster.config import RunConfig
 from neurocluster.controller.connection import Connection
 from neurocluster.launch.local import LocalLauncher
 from neurocluster.member.meeting import Meeting
+from neurocluster.model.placement import check_pins
 
 
 class LocalCluster(Cluster):
@@ -19,6 +22,16 @@ class LocalCluster(Cluster):
             async for result in cluster.stream(images):
                 print(result.class_by_count)
     """
+
+    def __init__(self, config: RunConfig | None = None, **given: Any) -> None:
+        """Describe a cluster; nothing starts before ``async with`` or `open`.
+
+        Args:
+            config: See `cluster.base.Cluster`; it places nothing on other hosts.
+            **given: See `cluster.base.Cluster`.
+        """
+        super().__init__(config, **given)
+        check_pins(self.plan, (), self.config.place)
 
     @property
     def _endpoint(self) -> str:

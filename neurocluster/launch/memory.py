@@ -63,14 +63,14 @@ class MemoryBound:
 
     def __init__(self, config: RunConfig, fixed: FixedNetwork, plan: Plan) -> None:
         """Measure what everything is made of."""
-        self._config, self._fixed, self._plan = config, fixed, plan
+        self.config, self._fixed, self._plan = config, fixed, plan
         self.specs = {part.name: self._spec(part) for part in plan.partitions}
         self.sizes = {name: layer_sizes(spec) for name, spec in self.specs.items()}
         self.links = {link.index: self._link(link) for link in plan.links}
         self.engines = {name: self._engine(name) for name in self.specs}
 
     def _spec(self, partition: Partition) -> PartitionSpec:
-        config = self._config
+        config = self.config
         return partition_spec(
             self._fixed, partition, quantizer=config.quantizer, fire=config.fire,
             window=config.window, max_spikes=config.max_spikes,
@@ -80,7 +80,7 @@ class MemoryBound:
         payload = 8
         if link.destination == CLIENT:
             payload = most_payload(self.specs[link.source])
-        config = self._config
+        config = self.config
         return link_memory(link.width, config.hwm, config.max_spikes, payload)
 
     def _engine(self, name: str) -> EngineRoom:
@@ -127,7 +127,7 @@ class MemoryBound:
         )
         converting = CONVERTING * largest  # which is over before bodies are made
         preparing = FILE_COPIES * network + PREPARE_COPIES * (bodies + network)
-        members = len(self.specs) + self._config.spares + 1
+        members = len(self.specs) + self.config.spares + 1
         return ProcessMemory(
             "controller", "controller",
             network=CONTROLLER_COPIES * network + max(converting, preparing),
@@ -141,7 +141,7 @@ class MemoryBound:
             frames: Results that it keeps.
             data_bytes: Images and labels that it reads.
         """
-        config, plan = self._config, self._plan
+        config, plan = self.config, self._plan
         pixels = self._fixed.graph.input.shape.size
         engine = client_engine_bytes(
             [link.width for link in plan.inbound(CLIENT)],
@@ -164,7 +164,7 @@ class MemoryBound:
 
     def _compare(self, largest: int) -> int:
         """Return what comparing with one process and the dense networks takes."""
-        if not self._config.compare:
+        if not self.config.compare:
             return 0
         chain = sum(engine.arrays for engine in self.engines.values())
         most = 0
@@ -201,7 +201,7 @@ class MemoryBound:
         processes = [ProcessMemory("launcher", "launcher")] if launched else []
         processes.append(self.controller())
         processes += [self.worker(name) for name in self.specs]
-        processes += [self.spare(k) for k in range(self._config.spares)]
+        processes += [self.spare(k) for k in range(self.config.spares)]
         processes.append(self.client(frames, data_bytes))
         kernel = sum(link.kernel for link in self.links.values())
         return ClusterMemory(tuple(processes), kernel, self.frame_bytes)

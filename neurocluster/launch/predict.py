@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from neurocluster.kernels.chain import Chain
 from neurocluster.launch.memory import MemoryBound
 from neurocluster.model.convert import FixedNetwork
 from neurocluster.model.partition import Plan
+from neurocluster.model.placement import Host, place
 
 SAMPLE: Final = 20
 """Frames that the prediction runs."""
@@ -61,3 +63,15 @@ def predict_costs(
         if link.source in found:
             found[link.source] += spikes
     return found
+
+
+def predict_placement(
+    bound: MemoryBound, plan: Plan, hosts: Sequence[Host], traffic: list[float]
+) -> dict[str, str]:
+    """Return the host of each partition, given the traffic; see `place`.
+
+    Raises:
+        PartitionError: The settings pin what is not there.
+    """
+    cost = predict_costs(bound, plan, traffic)
+    return place(plan, hosts, cost=cost, traffic=traffic, pins=bound.config.place)

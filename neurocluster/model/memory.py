@@ -11,7 +11,7 @@ buffers of links are in no process; the cluster's bound adds them. ARCHITECTURE.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 HEADER: Final = 64
@@ -133,6 +133,11 @@ class ClusterMemory:
     def total(self) -> int:
         """Return the sum; both ends of a link are in their processes, once each."""
         return sum(process.total for process in self.processes) + self.kernel
+
+    def without_workers(self) -> ClusterMemory:
+        """Return what this machine takes if its workers run elsewhere."""
+        here = [process for process in self.processes if process.role != "worker"]
+        return replace(self, processes=tuple(here))
 
     def largest(self, count: int) -> list[tuple[str, int]]:
         """Return what takes most, the base of all processes being one thing."""

@@ -45,13 +45,14 @@ def place(
         hosts: Where; in an order in which neighbours are near each other.
         cost: Work of each partition for a frame, in any unit.
         traffic: Spikes a frame of each link, in plan order.
-        pins: Hosts that were chosen by hand, by partition.
+        pins: Hosts that were chosen by hand, by partition, or by layer for all of its
+            partitions that are not named themselves.
 
     Raises:
-        PartitionError: A pin names no partition or no host.
+        PartitionError: See `check_pins`.
     """
-    pins = dict(pins or {})
-    _check(plan, hosts, pins)
+    check_pins(plan, hosts, pins or {})
+    pins = _by_partition(plan, pins or {})
     free = [p.name for p in plan.partitions if p.name not in pins]
     before = np.zeros(len(hosts))
     names = [host.name for host in hosts]
@@ -68,16 +69,44 @@ def place(
     return {p.name: pins[p.name] for p in plan.partitions}
 
 
-def _check(plan: Plan, hosts: Sequence[Host], pins: Mapping[str, str]) -> None:
-    partitions = [p.name for p in plan.partitions]
+def check_pins(plan: Plan, hosts: Sequence[Host], pins: Mapping[str, str]) -> None:
+    """Check hosts that were chosen by hand.
+
+    Args:
+        plan: What is to be placed.
+        hosts: Where; none if all workers run on this machine.
+        pins: See `place`.
+
+    Raises:
+        PartitionError: A pin names no partition and no layer, or no host.
+    """
+    layers = _layers(plan)
     names = [host.name for host in hosts]
-    for partition, host in pins.items():
-        if partition not in partitions:
-            message = f"pin: there is no partition {partition}; there are "
-            raise PartitionError(message + ", ".join(partitions))
+    for pinned, host in pins.items():
+        if pinned not in layers and pinned not in layers.values():
+            message = f"place: there is no partition or layer {pinned!r}; there are "
+            raise PartitionError(message + ", ".join(layers))
+        if not names:
+            message = (
+                f"place: {pinned} is to run on {host!r}, but all workers run on this "
+                "machine; name other hosts (--hosts, --engine slurm)"
+            )
+            raise PartitionError(message)
         if host not in names:
-            message = f"pin: {partition} is to run on {host}, which is none of "
+            message = f"place: {pinned} is to run on {host!r}, which is none of "
             raise PartitionError(message + ", ".join(names))
+
+
+def _layers(plan: Plan) -> dict[str, str]:
+    """Return the layer of each partition."""
+    return {part.name: part.name.rpartition(".")[0] for part in plan.partitions}
+
+
+def _by_partition(plan: Plan, pins: Mapping[str, str]) -> dict[str, str]:
+    """Return pins with layers replaced by their partitions; single ones win."""
+    layers = _layers(plan)
+    by_layer = {name: pins[layer] for name, layer in layers.items() if layer in pins}
+    return by_layer | {name: host for name, host in pins.items() if name in layers}
 
 
 def _kept(plan: Plan, free: Sequence[str], traffic: Sequence[float]) -> F64:

@@ -50,6 +50,7 @@ def test_every_setting_is_an_option_of_run():
         fire=st.sampled_from(["once", "settle"]), compare=st.booleans(),
         memory=st.none() | st.integers(1, 1 << 50),
         split=st.dictionaries(texts, texts, max_size=3),
+        place=st.dictionaries(texts, texts, max_size=3),
     )
 )  # fmt: skip
 def test_what_is_written_reads_back(settings):
@@ -65,6 +66,7 @@ def test_command_line_forms():
     config = RunConfig().replace(threshold="0.7,1", split="conv1=rows:4, fc1=neurons:2")
     assert config.threshold == (0.7, 1.0)
     assert config.split == {"conv1": "rows:4", "fc1": "neurons:2"}
+    assert RunConfig().replace(place="conv1=n1").place == {"conv1": "n1"}
     assert RunConfig().replace(threshold=2).threshold == (2.0,)
     assert RunConfig().replace(threshold="").threshold == ()
     assert RunConfig().replace(out=Path("a")).out == "a"
@@ -89,6 +91,8 @@ def test_command_line_forms():
         ({"fire": "twice"}, "fire: 'twice' is none of once, settle"),
         ({"split": 3}, "split: 3 is no table"),
         ({"split": "a=rows:2,a=rows:3"}, "layer a is named twice; a layer has one cut"),
+        ({"place": "a.0=n1,a.0=n2"}, "partition a.0 is named twice; a partition has"),
+        ({"place": {"a": {"0": "n1"}}}, "place: a is {'0': 'n1'}, not text; quote"),
         ({"name": "a/b"}, "name: 'a/b' must be a plain word"),
         ({"memory": "5x"}, "memory: '5x' is no size; write bytes, or a number with K"),
         ({"memory": 0}, "memory: 0 is no size"),

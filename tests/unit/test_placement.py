@@ -1,6 +1,7 @@
 """Which host runs what: loads even, neighbours together, pins kept."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,16 +9,16 @@ from hypothesis import strategies as st
 
 from neurocluster.errors import PartitionError
 from neurocluster.model.partition import Link, Partition, Plan
-from neurocluster.model.placement import SLACK, Host, place
+from neurocluster.model.placement import SLACK, Host, check_pins, place
 
 
 def chain(count):
     """Return a plan of partitions in a row, with a link between neighbours."""
     parts = tuple(
-        Partition(k, f"p{k}", k, (0, 1), (0, 1), (0, 1)) for k in range(count)
+        Partition(k, f"p{k}.0", k, (0, 1), (0, 1), (0, 1)) for k in range(count)
     )
     links = tuple(
-        Link(k, f"p{k}", f"p{k + 1}", 0, 1, 1, 2) for k in range(count - 1)
+        Link(k, f"p{k}.0", f"p{k + 1}.0", 0, 1, 1, 2) for k in range(count - 1)
     )  # fmt: skip
     return Plan(parts, links)
 
@@ -25,7 +26,7 @@ def chain(count):
 def placed(costs, traffic, cores, pins=None):
     plan = chain(len(costs))
     hosts = [Host(f"h{k}", n) for k, n in enumerate(cores)]
-    cost = {f"p{k}": c for k, c in enumerate(costs)}
+    cost = {f"p{k}.0": c for k, c in enumerate(costs)}
     return list(place(plan, hosts, cost=cost, traffic=traffic, pins=pins).values())
 
 
@@ -53,13 +54,39 @@ def test_more_hosts_than_partitions():
 
 
 def test_pins_are_kept_and_count_as_load():
-    found = placed([1, 1, 1, 1], [1] * 3, [1, 1], {"p0": "h1", "p1": "h1"})
+    found = placed([1, 1, 1, 1], [1] * 3, [1, 1], {"p0.0": "h1", "p1.0": "h1"})
     assert found == ["h1", "h1", "h0", "h0"]
+
+
+def test_a_layer_is_pinned_as_a_whole_but_for_those_named_themselves():
+    plan = replace(
+        chain(4),
+        partitions=tuple(
+            replace(part, name=f"p{k // 2}.{k % 2}")
+            for k, part in enumerate(chain(4).partitions)
+        ),
+        links=(),
+    )
+    cost = dict.fromkeys((p.name for p in plan.partitions), 1)
+    found = place(
+        plan, [Host("h0", 1), Host("h1", 1)], cost=cost, traffic=[],
+        pins={"p0": "h1", "p0.1": "h0"},
+    )  # fmt: skip
+    assert found["p0.0"] == "h1"
+    assert found["p0.1"] == "h0"
+
+
+def test_without_other_hosts_there_is_nothing_to_pin():
+    with pytest.raises(PartitionError, match=r"all workers run on this machine; name"):
+        check_pins(chain(1), (), {"p0": "h1"})
 
 
 @pytest.mark.parametrize(
     ("pins", "words"),
-    [({"x": "h0"}, "no partition x; there are p0, p1"), ({"p0": "h9"}, "none of h0")],
+    [
+        ({"x": "h0"}, "no partition or layer 'x'; there are p0.0, p1.0"),
+        ({"p0.0": "h9"}, "p0.0 is to run on 'h9', which is none of h0"),
+    ],
 )
 def test_what_a_pin_cannot_say(pins, words):
     with pytest.raises(PartitionError, match=words):

@@ -100,3 +100,9 @@ def test_this_machine_has_memory():
     size, what = machine_memory()
     assert size > 16 * MIB
     assert what
+
+
+def test_workers_elsewhere_do_not_count_here():
+    client = ProcessMemory("client", "client")
+    whole = ClusterMemory((client, WORKER), 7, 100)
+    assert whole.without_workers() == ClusterMemory((client,), 7, 100)

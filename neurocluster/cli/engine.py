@@ -1,0 +1,74 @@
+"""Say what starts the workers of a run: this machine, ssh or Slurm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from neurocluster.cluster.base import Cluster
+from neurocluster.errors import ConfigError
+from neurocluster.launch.hosts import HostEntry, read_hosts
+from neurocluster.model.placement import Host
+from neurocluster.transport.address import Reach
+
+ENGINES: Final = ("local", "ssh", "slurm")
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What starts workers on other hosts.
+
+    Attributes:
+        make: Makes a cluster of settings.
+        hosts: Where its workers run.
+    """
+
+    make: Callable[..., Cluster]
+    hosts: tuple[Host, ...]
+
+
+def engine_of(
+    engine: str | None, hosts: Path | None, advertise: str | None = None,
+    interface: str | None = None,
+) -> Engine | None:  # fmt: skip
+    """Return what makes a cluster whose workers are elsewhere; None has them here.
+
+    Raises:
+        ConfigError: The options contradict each other, the hosts file is wrong, or
+            what the engine needs is not there.
+    """
+    engine = engine or ("local" if hosts is None else "ssh")
+    if engine not in ENGINES:
+        message = f"engine: {engine!r} is none of {', '.join(ENGINES)}"
+        raise ConfigError(message)
+    if (hosts is None) == (engine == "ssh"):
+        message = "hosts: the file and --engine ssh go together"
+        raise ConfigError(message)
+    reach = Reach(advertise=advertise, interface=interface)
+    if engine == "local":
+        if reach != Reach():
+            message = "advertise, interface: they say how other hosts reach this one"
+            raise ConfigError(message)
+        return None
+    if engine == "slurm":
+        from neurocluster.cluster.slurm import SlurmCluster
+        from neurocluster.launch.slurm import allocated
+
+        return Engine(partial(SlurmCluster, reach=reach), tuple(allocated()))
+    return _ssh(read_hosts(hosts or Path()), reach)
+
+
+def _ssh(entries: Sequence[HostEntry], reach: Reach) -> Engine:
+    try:
+        from neurocluster.cluster.ssh import SshCluster
+    except ModuleNotFoundError as error:
+        message = (
+            f"hosts: {error.name} is not installed; install the extra: "
+            "pip install 'neurocluster[ssh]'"
+        )
+        raise ConfigError(message) from error
+    there = tuple(entry.host for entry in entries)
+    return Engine(partial(SshCluster, entries, reach=reach), there)
