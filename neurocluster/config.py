@@ -186,9 +186,7 @@ def _normal(key: str, value: Any) -> Any:
             raise ConfigError(message)
         for name, entry in value.items():
             if not isinstance(entry, str):
-                message = (
-                    f"{key}: {name} is {entry!r}, not text; quote dotted names"
-                )
+                message = f"{key}: {name} is {entry!r}, not text; quote dotted names"
                 raise ConfigError(message)
         return {str(name): entry for name, entry in value.items()}
     if key == "memory" and value is not None:

@@ -123,7 +123,7 @@ def worker(
     """Start one worker, or several with a parent; the controller gives partitions.
 
     A worker ends with 75 when no controller answers for 30 s (start it again), with 76
-    when the controller refuses it (do not).
+    when the controller refuses it, with 77 when it refuses its key (do not).
 
     Example: neurocluster worker --connect c.json --workers 4 --spares 1
     """

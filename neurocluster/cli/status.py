@@ -74,7 +74,8 @@ class Viewer:
         found = self._connection
         process = state_of(found.pid, found.host, found.start)
         about = {**asdict(found), "process": process}
-        return View(unanswered(found, process), about, None)
+        text = unanswered(found, process, self._asker.refusal)
+        return View(text, about, None)
 
     def _follow(self) -> None:
         """Turn to a controller that took the place of one that does not answer."""

@@ -81,7 +81,7 @@ def stop_cluster(
     with Asker(connection.endpoint, keys_in_file(connection.secret)) as asker:
         first = asker.ask("status", ANSWER_S)
         if first is None or first.body["status"] is None:
-            raise ControllerLost(_silence(connection))
+            raise ControllerLost(_silence(connection, asker.refusal))
         status = Status.from_wire(first.body["status"])
         asker.send("stop now" if now else "stop")
         last = _last_words(asker, connection, tell)
@@ -92,9 +92,9 @@ def stop_cluster(
     )  # fmt: skip
 
 
-def _silence(connection: Connection) -> str:
+def _silence(connection: Connection, refusal: str = "") -> str:
     process = state_of(connection.pid, connection.host, connection.start)
-    return unanswered(connection, process)
+    return unanswered(connection, process, refusal)
 
 
 def _last_words(

@@ -41,13 +41,16 @@ def explain(status: Status) -> str:
     return f"stopping: {text}" if status.stopping else text
 
 
-def unanswered(connection: Connection, process: str) -> str:
+def unanswered(connection: Connection, process: str, refusal: str = "") -> str:
     """Return one sentence for a controller that gives no answer.
 
     Args:
         connection: What its file says.
         process: Its state; see `process.state_of`.
+        refusal: Why it refuses our handshakes, if it does.
     """
+    if refusal:
+        return f"{connection.endpoint} {refusal}"
     if not connection.pid:
         return f"no controller answers at {connection.endpoint}"
     who = f"the controller (pid {connection.pid} on {connection.host})"

@@ -60,7 +60,20 @@ class Tick:
     """Time passed."""
 
 
-Event = Received | Bound | HelloReceived | LinkFault | StopAsked | Tick
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What we connect to ended our handshake.
+
+    Attributes:
+        reason: Why.
+        certain: True if asking again is of no use.
+    """
+
+    reason: str
+    certain: bool
+
+
+Event = Received | Bound | HelloReceived | LinkFault | StopAsked | Tick | Refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,35 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from neurocluster.errors import NeuroclusterError, RemoteLinkError, WireError
+from neurocluster.errors import NeuroclusterError, RemoteLinkError
 from neurocluster.member import state as s
 from neurocluster.member.account import Account
 from neurocluster.member.build import build_beside
 from neurocluster.member.clocks import clock_domain
+from neurocluster.member.contact import Contact
 from neurocluster.member.data import DataPath, EngineLike
 from neurocluster.member.duties import Duties
-from neurocluster.member.meeting import LETTERS, Meeting, Place
-from neurocluster.transport.control import ControlSocket
+from neurocluster.member.meeting import Meeting, Place
 from neurocluster.transport.sockets import Sockets
-from neurocluster.wire.control import (
-    PREPARE_LIMIT,
-    Control,
-    Kind,
-    decode_control,
-    encode_control,
-)
+from neurocluster.wire.control import Control, Kind
 
 TICK_S: Final = 0.05
 SOCKETS: Final = 1024
-LOOK_S: Final = 1.0
-"""Between two looks for the controller while none answers."""
 NO_COUNTERS: Final[Mapping[str, Any]] = {
     "received": b"", "sent": b"", "blocked": False, "open_frames": 0, "frame": 0,
     "packets": 0,
@@ -74,11 +65,8 @@ class MemberRunner:
             former: Process that this one stands for, and how it ended.
         """
         self._duties, self._pulse = duties, pulse
-        self._find, self._endpoint = meeting.find, meeting.endpoint
-        self._looked_s = 0.0
         self._place = Place(meeting)
         self._sockets = Sockets(SOCKETS, meeting.keys)
-        self._identity = b"\1" + secrets.token_bytes(LETTERS)
         replaces, cause = former or (None, "")
         register = {
             "role": role, "pid": os.getpid(), "host": socket.gethostname(),
@@ -86,7 +74,7 @@ class MemberRunner:
             "clock": clock_domain(),
         }  # fmt: skip
         self.state = s.Member(register, leased=leased)
-        self._control = self._join(meeting.endpoint)
+        self._contact = Contact(self._sockets, meeting, self.event)
         self._data: DataPath | None = None
         self._account = Account()
         self._loop = asyncio.get_running_loop()
@@ -95,26 +83,12 @@ class MemberRunner:
         self.done: asyncio.Future[int] = self._loop.create_future()
         self._tick()
 
-    def _join(self, endpoint: str) -> ControlSocket:
-        return ControlSocket(
-            self._sockets, self._received, connect=endpoint, identity=self._identity,
-            limit=PREPARE_LIMIT,
-        )  # fmt: skip
-
     # -- events ------------------------------------------------------------
 
     def event(self, event: s.Event) -> None:
         """Give the state machine an event and do what it says."""
         for action in self.state.handle(event, time.monotonic_ns()):
             self._act(action)
-
-    def _received(self, _peer: bytes, data: bytes) -> None:
-        try:
-            message = decode_control(data, PREPARE_LIMIT)
-        except WireError as error:
-            _log.warning("dropped a control message: %s", error)
-            return
-        self.event(s.Received(message))
 
     def _tick(self) -> None:
         late = self._loop.time() - self._due
@@ -123,24 +97,8 @@ class MemberRunner:
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self._pulse()
         self.event(s.Tick())
-        if self.state.phase is s.Phase.JOINING and self._find is not None:
-            self._look_again()
-
-    def _look_again(self) -> None:
-        """Follow a controller that was started again at another endpoint."""
-        if self._due - self._looked_s < LOOK_S:
-            return
-        self._looked_s = self._due
-        try:
-            endpoint = self._find() if self._find is not None else self._endpoint
-            if endpoint == self._endpoint:
-                return
-            control = self._join(endpoint)
-        except NeuroclusterError:
-            return  # it is not there yet
-        _log.info("the controller is at %s now", endpoint)
-        self._control.close(0)
-        self._control, self._endpoint = control, endpoint
+        if self.state.phase is s.Phase.JOINING:
+            self._contact.look_again(self._due)
 
     def _woken(self) -> None:
         """Look at the data sockets: an inbox or an outlet may have news."""
@@ -173,7 +131,7 @@ class MemberRunner:
     def _act(self, action: s.Action) -> None:
         match action:
             case s.Send(message):
-                self._control.send(encode_control(message))
+                self._contact.send(message)
             case s.Beat():
                 self._beat()
             case s.Build(epoch, body):
@@ -200,8 +158,7 @@ class MemberRunner:
     def send(self, kind: Kind, body: Mapping[str, Any]) -> None:
         """Send a message of the present life to the controller."""
         state = self.state
-        message = Control(kind, body, state.generation, state.epoch)
-        self._control.send(encode_control(message))
+        self._contact.send(Control(kind, body, state.generation, state.epoch))
 
     def _build(self, epoch: int, body: Mapping[str, Any]) -> None:
         """Build the engine beside the loop: beats go on while kernels compile."""
@@ -275,7 +232,7 @@ class MemberRunner:
             account, generation = self._account, self.state.generation
             body = {"partition": account.partition, "rows": rows}
             message = Control(Kind.FRAMES, body, generation, account.epoch)
-            self._control.send(encode_control(message))
+            self._contact.send(message)
 
     def report(self) -> dict[str, Any]:
         """Return the tables of this session: links and process."""
@@ -295,5 +252,5 @@ class MemberRunner:
             self._timer.cancel()
         if self._data is not None:
             self._data.close()
-        self._control.close()
+        self._contact.close()
         self._sockets.close()

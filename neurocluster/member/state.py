@@ -28,6 +28,7 @@ from neurocluster.member.events import (
     Leave,
     LinkFault,
     Received,
+    Refused,
     Report,
     Run,
     Send,
@@ -40,16 +41,18 @@ from neurocluster.wire.control import Control, Kind
 __all__ = [
     "TRANSITIONS", "Action", "Beat", "Bound", "Build", "CloseData", "Connect",
     "Deliver", "Event", "HelloReceived", "Leave", "LinkFault", "Member", "Phase",
-    "Received", "Report", "Run", "Send", "Step", "StopAsked", "Tick",
+    "Received", "Refused", "Report", "Run", "Send", "Step", "StopAsked", "Tick",
 ]  # fmt: skip
 BEAT_NS: Final = 100_000_000
 GIVE_UP_NS: Final = 30_000_000_000
 """How long a member without a lease pipe keeps asking a silent controller."""
 CLIENT_GIVE_UP_NS: Final = 1_500_000_000
 """The same for a client that was welcomed once: its user wants to know."""
+REFUSED_NS: Final = 1_000_000_000
+"""A refusal that is older may be the last word of a controller that has ended."""
 PAUSE_NS: Final = 200_000_000
 """Time without any event: this process did not run, so it could hear nobody."""
-EXIT_DONE, EXIT_BUG, EXIT_LOST, EXIT_MISMATCH = 0, 70, 75, 76
+EXIT_DONE, EXIT_BUG, EXIT_LOST, EXIT_MISMATCH, EXIT_REFUSED = 0, 70, 75, 76, 77
 
 
 class Phase(Enum):
@@ -92,6 +95,7 @@ class Member:
         self._heard_ns: int | None = None
         self._last_ns: int | None = None
         self._next_ns = 0
+        self._refusal, self._refused_ns = "", 0
         self._wiring: Wiring | None = None
         self.cluster = ""
         self._out: list[Action] = []
@@ -163,6 +167,12 @@ class Member:
         """Take the answer to REGISTER; one that is not fatal was meant for a BEAT."""
         if message.body["fatal"]:
             self._end(EXIT_MISMATCH, message.body["reason"])
+
+    def _turned_away(self, event: Refused, now_ns: int) -> None:
+        """Give up if asking again is of no use; else it may be why we give up later."""
+        self._refusal, self._refused_ns = event.reason, now_ns
+        if event.certain:
+            self._end(EXIT_REFUSED, event.reason)
 
     @property
     def _is_client(self) -> bool:
@@ -244,11 +254,17 @@ class Member:
             self._rejoin(None, now_ns)
         if self._is_client and self.generation and silent_ns > CLIENT_GIVE_UP_NS:
             self._end(EXIT_LOST, "the controller does not answer any more")
+        elif silent_ns > GIVE_UP_NS and self._is_refused(now_ns):
+            self._end(EXIT_REFUSED, self._refusal)
         elif silent_ns > GIVE_UP_NS and not self._leased:
             self._end(EXIT_LOST, "no controller answered for 30 s")
         elif now_ns >= self._next_ns:
             self._next_ns = now_ns + BEAT_NS
             self._ask_or_beat()
+
+    def _is_refused(self, now_ns: int) -> bool:
+        """Tell whether handshakes are still refused: each second sees several."""
+        return bool(self._refusal) and now_ns - self._refused_ns < REFUSED_NS
 
     def _ask_or_beat(self) -> None:
         if self.phase is Phase.JOINING:
@@ -270,6 +286,7 @@ M, P, K = Member, Phase, Kind
 _JOINING: Final[Mapping[Trigger, Step]] = {
     K.WELCOME: Step(M._welcome, (P.STANDBY, P.ENDED)),
     K.REFUSE: Step(M._refused, (P.JOINING, P.ENDED)),
+    Refused: Step(M._turned_away, (P.JOINING, P.ENDED)),
     Tick: Step(M._tick, (P.JOINING, P.ENDED)),
     StopAsked: Step(M._leave, (P.ENDED,)),
 }

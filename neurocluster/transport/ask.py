@@ -10,6 +10,7 @@ from typing import Final, Self
 import zmq
 
 from neurocluster.errors import ConfigError, WireError
+from neurocluster.transport.handshake import Handshakes
 from neurocluster.transport.keys import Keys
 from neurocluster.transport.sockets import Sockets, connect_to
 from neurocluster.wire.control import (
@@ -40,6 +41,7 @@ class Asker:
         self._socket = self._sockets.open(
             zmq.DEALER, hwm=HWM, limit=CONTROL_LIMIT, listens=False
         )
+        self._handshakes = Handshakes(self._socket, encrypted=self._sockets.encrypted)
         try:
             connect_to(self._socket, endpoint)
         except ConfigError:
@@ -84,7 +86,14 @@ class Asker:
             if message.kind is Kind.ANSWER:
                 return message
 
+    @property
+    def refusal(self) -> str:
+        """Return why handshakes were refused since the call before; or nothing."""
+        found = self._handshakes.refused()
+        return found.reason if found is not None else ""
+
     def close(self) -> None:
         """Release the socket; may be called twice."""
+        self._handshakes.close()
         self._socket.close(0)
         self._sockets.close()

@@ -9,6 +9,8 @@ from typing import Final
 
 import zmq
 
+from neurocluster.errors import ConfigError
+from neurocluster.transport.handshake import Handshakes, Refusal
 from neurocluster.transport.sockets import (
     Sockets,
     bind_to,
@@ -33,6 +35,7 @@ class ControlSocket:
         connect: str | None = None,
         identity: bytes = b"",
         limit: int,
+        on_refusal: Callable[[Refusal], None] = lambda _refusal: None,
     ) -> None:
         """Open.
 
@@ -44,6 +47,7 @@ class ControlSocket:
             connect: Endpoint to connect to.
             identity: Of the connecting side.
             limit: Most bytes of a message.
+            on_refusal: Called when what we connect to ends our handshake.
 
         Raises:
             LocalLinkError: The endpoint cannot be bound.
@@ -54,7 +58,8 @@ class ControlSocket:
             zmq.ROUTER if self._router else zmq.DEALER,
             hwm=CONTROL_HWM, limit=limit, listens=self._router,
         )  # fmt: skip
-        self._on_message = on_message
+        self._on_message, self._on_refusal = on_message, on_refusal
+        self._handshakes: Handshakes | None = None
         self._path: Path | None = None
         if bind is not None:
             self._socket.set(zmq.ROUTER_MANDATORY, 1)
@@ -62,10 +67,16 @@ class ControlSocket:
             self._path = bind_to(self._socket, [bind], name)
         elif connect is not None:
             self._socket.set(zmq.IDENTITY, identity)
-            connect_to(self._socket, connect)
+            self._handshakes = Handshakes(self._socket, encrypted=sockets.encrypted)
+            try:
+                connect_to(self._socket, connect)
+            except ConfigError:
+                self._handshakes.close()
+                raise
         self.endpoint: str = last_endpoint(self._socket)
         self._loop = asyncio.get_running_loop()
         self._stop = watch(self._socket, self._turn)
+        self._look_away = self._watch_handshakes()
         self._loop.call_soon(self._turn)
 
     def send(self, message: bytes, peer: bytes = b"") -> bool:
@@ -92,11 +103,31 @@ class ControlSocket:
                 self._on_message(parts[0] if self._router else b"", parts[-1])
         self._loop.call_soon(self._turn)
 
+    def _watch_handshakes(self) -> Callable[[], None]:
+        """Tell of refusals; return how to stop that."""
+        handshakes = self._handshakes
+        if handshakes is None:
+            return lambda: None
+
+        def look() -> None:
+            if refusal := handshakes.refused():
+                self._on_refusal(refusal)
+
+        unwatch = watch(handshakes.monitor, look)
+
+        def stop() -> None:
+            unwatch()
+            handshakes.close()
+
+        self._loop.call_soon(look)
+        return stop
+
     def close(self, linger_ms: int = 200) -> None:
         """Close; the last messages get a moment to leave. May be called twice."""
         if self._socket.closed:
             return
         self._stop()
+        self._look_away()
         self._socket.close(linger_ms)
         if self._path is not None:
             self._path.unlink(missing_ok=True)

@@ -73,6 +73,11 @@ class Sockets:
         return socket
 
     @property
+    def encrypted(self) -> bool:
+        """Tell whether there are keys."""
+        return self._keys is not None
+
+    @property
     def refused(self) -> int:
         """Return how many strangers were turned away."""
         return self._gate.refused if self._gate is not None else 0

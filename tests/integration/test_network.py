@@ -1,5 +1,7 @@
 """Clusters whose links go over a network: keys, addresses, ports."""
 
+import json
+
 import ifaddr
 import pytest
 
@@ -109,7 +111,27 @@ def test_another_key_joins_nothing(tmp_path, address, key):
     controller, workers, connection = cluster(tmp_path, address, "--key", key)
     done = neurocluster("status", connection, "--key", other)
     assert done.returncode == 1
-    assert "does not answer" in done.stderr + done.stdout
+    refusal = "hangs up on us: it has another key, or is no controller"
+    assert refusal in done.stdout
+    done = neurocluster("stop", connection, "--key", other)
+    assert done.returncode == 1
+    assert refusal in done.stderr
+    end(controller, workers)
+
+
+def test_a_worker_without_a_key_ends_at_once_and_for_good(tmp_path, address, key):
+    """With 77, so that nothing starts it again."""
+    controller, workers, connection = cluster(tmp_path, address, "--key", key)
+    endpoint = json.loads(connection.read_text())["endpoint"]
+    done = neurocluster("worker", "--connect", endpoint, "--insecure")
+    assert done.returncode == 77
+    assert f"{endpoint} asks for a key: --key, or its connection" in done.stderr
+    done = neurocluster(
+        "stream", "--connect", endpoint, "--insecure", "--out", tmp_path / "o",
+        "--frames", 5,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"error: {endpoint} asks for a key: --key, or its conn" in done.stderr
     end(controller, workers)
 
 

@@ -113,3 +113,29 @@ def test_own_pauses_are_no_silence_of_the_controller(role):
         d.say(m.Tick(), after=pause * MS)
         assert d.phase is P.RUNNING
         assert m.CloseData() in d.ticks(1000)
+
+
+def test_a_refusal_that_is_certain_ends_who_joins_and_nobody_else():
+    d = Driver()
+    assert d.say(m.Refused("x asks for a key", certain=True)) == [
+        m.Leave(77, "x asks for a key")
+    ]
+    d = at(P.RUNNING)
+    assert d.say(m.Refused("x asks for a key", certain=True)) == []
+
+
+@pytest.mark.parametrize("leased", [False, True])
+def test_one_that_goes_on_is_why_a_member_gives_up(leased):
+    d = Driver(leased=leased)
+    left = []
+    for _ in range(62):
+        left += d.say(m.Refused("x hangs up", certain=False))
+        left += [a for a in d.ticks(500) if isinstance(a, m.Leave)]
+    assert left == [m.Leave(77, "x hangs up")]
+
+
+def test_the_last_word_of_a_controller_that_ended_is_no_refusal():
+    d = Driver(leased=False)
+    d.say(m.Refused("x hangs up", certain=False))
+    left = [a for a in d.ticks(31_000) if isinstance(a, m.Leave)]
+    assert [a.code for a in left] == [75]

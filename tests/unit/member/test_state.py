@@ -205,6 +205,7 @@ EVENTS = st.one_of(
     st.builds(control, st.sampled_from([k for k in K if k not in BODIES])),
     st.just(control(K.REFUSE, body=NOT_FATAL)),
     st.sampled_from((*UP, FAULT, m.StopAsked("s", 0))),
+    st.builds(m.Refused, st.just("r"), certain=st.booleans()),
     st.just(m.Tick()),
     st.builds(hello, st.integers(2, 5), st.sampled_from((2, 4))),
 )  # fmt: skip
