@@ -221,6 +221,12 @@ class Course:
         self.go.set()
         self.news.set()
 
+    def end_early(self, error: ClusterError) -> None:
+        """Fail the session and ask the controller for the tables."""
+        self.fail(error)
+        self.said_idle = True
+        self._send_idle()
+
     def left(self, code: int, text: str) -> None:
         """Note that the membership ended."""
         if not self.tables.is_set():

@@ -13,7 +13,12 @@ from neurocluster.client.course import STOPPED, Course
 from neurocluster.client.duties import Duties
 from neurocluster.client.results import Chunk, Recovery
 from neurocluster.dtypes import I64
-from neurocluster.errors import ClusterError, ClusterStopped, ControllerLost
+from neurocluster.errors import (
+    ClusterError,
+    ClusterStopped,
+    ControllerLost,
+    WorkerLost,
+)
 from neurocluster.member.meeting import Meeting
 from neurocluster.member.run import MemberRunner
 from neurocluster.member.state import StopAsked
@@ -145,6 +150,16 @@ class Session:
         if not course.tables.is_set():
             text = f"{what}; last finished frame: {course.last_finished()}"
             self.lost(ControllerLost(text, course.unfinished))
+
+    def too_few(self, what: str) -> None:
+        """Take the launcher's word that too few workers are left, and nobody comes.
+
+        Those that are there still hand in their tables.
+        """
+        course = self._course
+        if course.failure is None and not course.tables.is_set():
+            text = f"{what}; last finished frame: {course.last_finished()}"
+            course.end_early(WorkerLost(text))
 
     def give_up(self, reason: str) -> None:
         """Fail the session; what had finished stays."""

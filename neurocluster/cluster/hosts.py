@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from neurocluster.cluster.base import Cluster
@@ -13,7 +13,7 @@ from neurocluster.config import RunConfig
 from neurocluster.controller.connection import Connection, connection_text
 from neurocluster.data.idx import load_dataset
 from neurocluster.errors import ClusterError, StartTimeout
-from neurocluster.launch.base import Exit, HostLauncher, shares_of
+from neurocluster.launch.base import Exit, HostLauncher, Share, shares_of
 from neurocluster.launch.logs import log_end
 from neurocluster.launch.memory import MemoryBound
 from neurocluster.launch.predict import SAMPLE, predict_placement, predict_traffic
@@ -57,6 +57,8 @@ class HostCluster(Cluster):
         self._bind, self._advertise = choose(self._reach, tcp(near, 1))
         self._keys: Keys = make_keys()
         self._workers: HostLauncher | None = None
+        self._shares: dict[str, Share] = {}
+        self._gone: dict[str, str] = {}
         self.placement = self._placed()
 
     def _launcher_of_workers(self) -> HostLauncher:
@@ -82,8 +84,9 @@ class HostCluster(Cluster):
         workers.on_exit = self._parent_ended
         await workers.open()
         names = [host.name for host in self._hosts]
-        shares = shares_of(self.placement, names, self.config.spares)
-        workers.start(shares, connection_text(connection))
+        self._gone = {}
+        self._shares = shares_of(self.placement, names, self.config.spares)
+        workers.start(self._shares, connection_text(connection))
         await self._all_there(connection, workers)
 
     async def _all_there(self, connection: Connection, workers: HostLauncher) -> None:
@@ -123,27 +126,53 @@ class HostCluster(Cluster):
 
     def _not_there(self, hosts: Sequence[str], workers: HostLauncher) -> str:
         names = ", ".join(sorted(hosts))
-        ends = f"; ends of their logs:\n{_ends(workers, hosts)}"
+        ends = f"; ends of their logs:\n{self._ends(workers, hosts)}"
         if all(map(workers.ended, hosts)):
             return f"the workers of {names} ended before they were there{ends}"
         return f"after {START_S:.0f} s the workers of {names} are not there{ends}"
 
+    def _ends(self, workers: HostLauncher, hosts: Iterable[str]) -> str:
+        """Return how some hosts' parents ended, and the ends of their logs."""
+        found = []
+        for host in sorted(hosts):
+            lines = log_end(workers.log(host)) or ["(nothing was printed)"]
+            how = f" (the parent {self._gone[host]})" if host in self._gone else ""
+            found.append("\n    ".join([f"  {host}{how}:", *lines]))
+        return "\n".join(found)
+
     def _parent_ended(self, done: Exit) -> None:
-        """Say what happened on a host; the controller misses its workers by itself."""
+        """Say what happened on a host; end the session if too few workers are left.
+
+        The controller misses the workers by itself, and would wait for others.
+        """
         how = done.problem or f"ended with exit status {done.code}"
         then = "; it is started again" if done.left else ""
         _log.warning("host %s: the parent of its workers %s%s", done.slot, how, then)
+        if done.left:
+            return
+        self._gone[done.slot] = how
+        left, wanted = self._workers_left(), len(self.plan.partitions)
         session = self.session
-        if not done.left and session is not None and not session.roster:
-            text = f"host {done.slot}: the parent of its workers {how}"
+        if session is None or left >= wanted:
+            return
+        text = f"host {done.slot}: the parent of its workers {how}"
+        if session.roster:
+            session.too_few(f"{text}; {left} workers are left for {wanted} partitions")
+        else:
             session.lost(StartTimeout(text))
+
+    def _workers_left(self) -> int:
+        """Return how many workers the hosts have whose parents did not end."""
+        there = [s for host, s in self._shares.items() if host not in self._gone]
+        return sum(len(share.slots) + share.spares for share in there)
 
     def quote_log(self, error: ClusterError) -> None:
         """Note on an error the ends of the logs of hosts that lack workers."""
         if self._workers is not None and not getattr(error, "__notes__", None):
-            names = sorted({h for p, h in self.placement.items() if p in str(error)})
+            names = {h for p, h in self.placement.items() if p in str(error)}
+            names |= {h for h in self._gone if f"host {h}:" in str(error)}
             if names:
-                error.add_note("ends of logs:\n" + _ends(self._workers, names))
+                error.add_note("ends of logs:\n" + self._ends(self._workers, names))
 
     async def _stop_workers(self) -> None:
         workers, self._workers = self._workers, None
@@ -152,12 +181,3 @@ class HostCluster(Cluster):
 
     def _meeting(self, connection: Connection) -> Meeting:
         return Meeting(connection.endpoint, self._keys, self._reach)
-
-
-def _ends(workers: HostLauncher, hosts: Sequence[str]) -> str:
-    """Return the ends of some hosts' logs, for an error."""
-    found = []
-    for host in sorted(hosts):
-        lines = log_end(workers.log(host)) or ["(nothing was printed)"]
-        found.append("\n    ".join([f"  {host}:", *lines]))
-    return "\n".join(found)

@@ -28,7 +28,8 @@ SHARES: Final = "NEUROCLUSTER_SHARES"
 """Environment variable: by node, the slots and the spares of its parent."""
 NODE: Final = "SLURMD_NODENAME"
 STOP_S: Final = 4.0
-TASK_ENDED: Final = re.compile(r"error: (\S+): tasks? \S+: (.+)")
+TASK_ENDED: Final = re.compile(r"error: (\S+): (tasks? \S+: .+)")
+NODE_LOST: Final = re.compile(r"error: (Node failure on (\S+))")
 _CPUS: Final = re.compile(r"(\d+)(?:\(x(\d+)\))?")
 
 
@@ -82,8 +83,8 @@ class SlurmLauncher:
         self._hosts, self._logs = tuple(hosts), logs
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
-        self._gone: set[str] = set()
-        self._over = self._stopping = False
+        self._running: set[str] = set()
+        self._stopping = False
         self.on_exit: Callable[[Exit], None] = lambda _exit: None
 
     async def open(self) -> None:
@@ -96,7 +97,7 @@ class SlurmLauncher:
         environment = {
             **os.environ, CONNECTION: connection, SHARES: json.dumps(told),
         }  # fmt: skip
-        command = self._command(list(shares))
+        command, self._running = self._command(list(shares)), set(shares)
         self._task = asyncio.create_task(self._run(command, environment))
 
     def _command(self, nodes: Sequence[str]) -> list[str]:
@@ -105,10 +106,10 @@ class SlurmLauncher:
         return [
             "srun", f"--nodes={count}", f"--ntasks={count}", "--ntasks-per-node=1",
             f"--nodelist={','.join(nodes)}", f"--cpus-per-task={cores}", "--overlap",
-            "--kill-on-bad-exit=0", "--no-kill", "--input=none", "--unbuffered",
-            f"--output={self._logs}/%N.log", f"--error={self._logs}/%N.log",
-            "--open-mode=append", sys.executable, "-m", "neurocluster", "worker",
-            "--connect", "env", "--slots", "env",
+            "--kill-on-bad-exit=0", "--wait=0", "--no-kill", "--input=none",
+            "--unbuffered", f"--output={self._logs}/%N.log",
+            f"--error={self._logs}/%N.log", "--open-mode=append", sys.executable,
+            "-m", "neurocluster", "worker", "--connect", "env", "--slots", "env",
         ]  # fmt: skip
 
     async def _run(self, command: list[str], environment: Mapping[str, str]) -> None:
@@ -118,33 +119,33 @@ class SlurmLauncher:
                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             )  # fmt: skip
         except OSError as error:
-            self._end(f"cannot start srun: {error.strerror}")
+            self._end(f"srun cannot be started: {error.strerror}")
             return
         last = ""
         if process.stderr is not None:
             async for line in process.stderr:
-                last = line.decode(errors="replace").strip() or last
-                self._heard(last)
+                text = line.decode(errors="replace").strip()
+                last = last if self._heard(text) else text or last
         code = await process.wait()
-        self._end(last or f"srun {exit_cause(code)}")
+        self._end(f"srun says: {last}" if last else f"srun {exit_cause(code)}")
 
-    def _heard(self, line: str) -> None:
-        """Take a line of srun's; it names the node of a task that ended badly."""
-        if (found := TASK_ENDED.search(line)) and not self._stopping:
-            node, how = found.groups()
-            self._gone.add(node)
-            self.on_exit(Exit(node, 0, 1, f"ended: {how.lower()}"))
+    def _heard(self, line: str) -> bool:
+        """Take a line of srun's; tell whether it gives up a node."""
+        node, said = what_srun_says(line)
+        if node in self._running and not self._stopping:
+            self._running.remove(node)
+            self.on_exit(Exit(node, 0, 1, f"ended; srun says: {said}"))
+        return bool(node)
 
     def _end(self, problem: str) -> None:
-        self._over = True
+        nodes, self._running = self._running, set()
         if not self._stopping:
-            for host in self._hosts:
-                if host.name not in self._gone:
-                    self.on_exit(Exit(host.name, 0, 1, f"ended: {problem}"))
+            for node in sorted(nodes):
+                self.on_exit(Exit(node, 0, 1, f"ended; {problem}"))
 
     def ended(self, host: str) -> bool:
         """Tell whether a node's parent has ended; Slurm starts none again."""
-        return self._over or host in self._gone
+        return host not in self._running
 
     def log(self, host: str) -> Path:
         """Return the file of what a node's workers print."""
@@ -162,6 +163,21 @@ class SlurmLauncher:
                 with contextlib.suppress(ProcessLookupError):
                     process.send_signal(number)
                 done, _ = await asyncio.wait([task], timeout=STOP_S)
+
+
+def what_srun_says(line: str) -> tuple[str, str]:
+    """Return the node that a line of srun's gives up, and the words; or nothing."""
+    if found := TASK_ENDED.search(line):
+        return found[1], found[2]
+    if found := NODE_LOST.search(line):
+        return found[2], found[1]
+    return "", ""
+
+
+def started_again(environment: Mapping[str, str] | None = None) -> bool:
+    """Tell whether Slurm ran this job before: a node was lost, or somebody asked."""
+    told = os.environ if environment is None else environment
+    return int(told.get("SLURM_RESTART_COUNT", "0")) > 0
 
 
 def share_of_this_node() -> Share:
