@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from neurocluster.cli.stop import stop_cluster
-from neurocluster.controller.connection import Connection, read_connection
+from neurocluster.controller.connection import FILE, Connection, read_connection
 from neurocluster.controller.explain import unanswered
 from neurocluster.controller.process import state_of
 from neurocluster.controller.status import ENDED, STOPPED
@@ -47,6 +47,22 @@ def claim_connection(path: Path, *, replace: bool) -> None:
         raise ConfigError(message)
     _log.info("%s; it is asked to stop", who)
     stop_cluster(old, now=False, tell=_log.info)
+
+
+def check_not_running(run: Path) -> None:
+    """Refuse to go on with a run that somebody runs.
+
+    Raises:
+        ConfigError: Its controller answers.
+    """
+    file = run / FILE
+    if file.is_file() and _answers(found := read_connection(file)):
+        message = (
+            f"resume: {run} is being run: its controller (pid {found.pid} on "
+            f"{found.host}) answers; wait for its end, or ask for it by "
+            f"'neurocluster stop {run}'"
+        )
+        raise ConfigError(message)
 
 
 def _answers(old: Connection) -> bool:

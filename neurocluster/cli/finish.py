@@ -51,9 +51,11 @@ def finish(outcome: Outcome, console: Console, *, json: bool, again: str) -> int
         if work.config.compare and whole:
             compared = _compare(outcome, session, part.table, console)
         with _rescue(outcome):
+            _check_taken(work.folder)
             _write(outcome, part)
             summary = _report(outcome, session, part, compared)
             _print(summary, part, json=json, quiet=console.quiet)
+    work.folder.leave()
     if not console.quiet:
         console.print(f"Results: {outcome.work.folder.path}", soft_wrap=True)
     return _end(outcome, again)
@@ -96,6 +98,12 @@ def _compare(
     except KeyboardInterrupt:
         outcome.interruption.set()
         return NOT_COMPARED
+
+
+def _check_taken(folder: RunFolder) -> None:
+    if not folder.taken:
+        message = f"a later session of this run has taken {folder.path} over"
+        raise ConfigError(message)
 
 
 @contextlib.contextmanager

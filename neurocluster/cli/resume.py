@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from neurocluster.config import RunConfig, load_config
 from neurocluster.data.idx import Dataset
 from neurocluster.dtypes import I64
 from neurocluster.errors import ConfigError
+from neurocluster.launch.slurm import started_again
 from neurocluster.results.folder import RunFolder, make_folder
 from neurocluster.results.part import Part, load
 
@@ -63,6 +65,23 @@ def resumed_settings(run: Path, given: Mapping[str, Any]) -> RunConfig:
     )
 
 
+def run_of_this_job(out: str | None) -> Path | None:
+    """Return the run that this job had begun when Slurm started it again; say so.
+
+    A job's script gives the same options each time; those of the run hold.
+
+    Args:
+        out: Folder that the options name; no other can be found again.
+    """
+    if out is None or not started_again():
+        return None
+    run = Path(out)
+    if not (run / "config.toml").exists():
+        return None
+    print(f"Slurm started this job again: going on with {run}", file=sys.stderr)
+    return run
+
+
 def work_of(config: RunConfig, data: Dataset, frames: I64, resume: Path | None) -> Work:
     """Return what there is to do, in a new run or in one that goes on.
 
@@ -79,9 +98,10 @@ def work_of(config: RunConfig, data: Dataset, frames: I64, resume: Path | None) 
         folder = make_folder(config.out, config.name)
         folder.write_text("config.toml", config.to_toml())
         return Work(config, folder, data, frames)
-    before = load(RunFolder(resume))
+    folder = RunFolder(resume)
+    before = load(folder)
     if before is not None:
         frames = np.setdiff1d(frames, before.table.frames)
     elif (resume / "summary.json").exists():
         frames = frames[:0]
-    return Work(config, RunFolder(resume), data, frames, before)
+    return Work(config, folder, data, frames, before)

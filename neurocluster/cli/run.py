@@ -7,6 +7,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
+from neurocluster.cli.claim import check_not_running
 from neurocluster.cli.engine import Engine
 from neurocluster.cli.exits import EXIT_DONE
 from neurocluster.cli.finish import finish, nothing_left
@@ -70,6 +71,8 @@ def run_command(
     bound = MemoryBound(config, fixed, plan)
     memory = bound.cluster(frames=len(frames), data_bytes=data.nbytes)
     refuse_or_warn(config, memory, elsewhere=there is not None)
+    if resume is not None:
+        check_not_running(resume)
     work = work_of(config, data, frames, resume)
     if not len(work.frames):
         return nothing_left(work, console)

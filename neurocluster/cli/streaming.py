@@ -85,6 +85,7 @@ async def stream_frames(outcome: Outcome, console: Console) -> None:
     if session is None:
         return
     _check_same(session, work)
+    work.folder.take()
     work.folder.write_json("roster.json", roster_of(session))
     _print_roster(session, console)
     data, frames = work.data, work.frames

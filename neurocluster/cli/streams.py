@@ -71,7 +71,12 @@ def run(
 
     def action() -> int:
         log_level(log)
-        settings = configured(config, given, resume)
+        settings, going_on = configured(config, given, resume), resume
+        if engine == "slurm" and resume is None:
+            from neurocluster.cli.resume import run_of_this_job
+
+            going_on = run_of_this_job(settings.out)
+            settings = configured(None, {}, going_on) if going_on else settings
         from neurocluster.launch.spawn import spawn_template
 
         template = spawn_template()  # first: it imports while we do
@@ -86,7 +91,7 @@ def run(
                 *([f"--hosts {hosts}"] if hosts else []),
             ])  # fmt: skip
             return run_command(
-                settings, template, resume, there, again=again, json=json, quiet=quiet
+                settings, template, going_on, there, again=again, json=json, quiet=quiet
             )
         finally:
             template.discard()

@@ -5,24 +5,53 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from neurocluster.errors import ConfigError
 
+SESSION: Final = ".session"
+"""File that names the session that writes the others."""
 Row = Sequence[Any]
 
 
 class RunFolder:
-    """Write the files of one run."""
+    """Write the files of one run.
+
+    One session at a time does so: the last that took it. An engine may start a job
+    again though a host that it cannot reach still runs it.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Take the folder; `make_folder` makes it."""
+        """Name the folder; `make_folder` makes it."""
         self.path = path
         self.logs = path / "logs"
+        self._mark = secrets.token_hex(8)
+
+    def take(self) -> None:
+        """Be the session that writes here, until another one takes the folder.
+
+        Raises:
+            ConfigError: It cannot be written.
+        """
+        self.write_text(SESSION, self._mark)
+
+    @property
+    def taken(self) -> bool:
+        """Tell whether this session took the folder, and no later one did."""
+        try:
+            return (self.path / SESSION).read_text(encoding="utf-8") == self._mark
+        except OSError:
+            return False
+
+    def leave(self) -> None:
+        """Give the folder back, if it is still this session's."""
+        if self.taken:
+            self.remove(SESSION)
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""

@@ -1,10 +1,13 @@
 """A run that did not finish goes on with the frames that have no result."""
 
+import shutil
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
+from neurocluster.results.folder import RunFolder
 from tests.support.processes import (
     kill,
     neurocluster,
@@ -116,3 +119,34 @@ def test_what_contradicts_the_run_is_refused(tmp_path):
         done = neurocluster("run", *options)
         assert done.returncode == 2
         assert words in done.stderr
+
+
+def test_a_run_that_is_being_run_is_refused(tmp_path):
+    out = tmp_path / "out"
+    process = start("run", "--out", out, "--no-compare", *SLOW)
+    roster(out)
+    done = neurocluster("run", "--resume", out)
+    assert done.returncode == 2
+    assert f"resume: {out} is being run: its controller (pid " in done.stderr
+    assert f"or ask for it by 'neurocluster stop {out}'" in done.stderr
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == 130
+
+
+def test_a_session_keeps_off_a_folder_that_a_later_one_took(tmp_path):
+    """A job that is started again while its lost host still runs it."""
+    out = tmp_path / "out"
+    process = start("run", "--out", out, "--no-compare", *SLOW)
+    roster(out)
+    time.sleep(0.3)
+    RunFolder(out).take()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130, errors
+    assert f"error: a later session of this run has taken {out} over" in errors
+    elsewhere = Path(errors.split("the results are in ")[1].split(" instead")[0])
+    assert summary(elsewhere)["frames"] > 0
+    shutil.rmtree(elsewhere)
+    assert not (out / "summary.json").exists()
+    assert (out / ".session").exists()

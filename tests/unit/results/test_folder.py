@@ -77,3 +77,17 @@ def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path, monkeypatch)
     assert len({folder.path for folder in made}) == 24
     assert all(folder.logs.is_dir() for folder in made)
     assert all("-same" in folder.path.name for folder in made)
+
+
+def test_the_last_session_that_took_a_folder_has_it(tmp_path):
+    first, second = RunFolder(tmp_path), RunFolder(tmp_path)
+    assert not first.taken
+    first.take()
+    assert first.taken
+    second.take()
+    assert second.taken
+    assert not first.taken
+    first.leave()
+    assert second.taken
+    second.leave()
+    assert names(tmp_path) == []
