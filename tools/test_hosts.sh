@@ -29,7 +29,7 @@ prepare_environment dev
 HOSTS_ENV=/opt/neurocluster-hosts
 /usr/bin/python3 -m venv --clear "$HOSTS_ENV"
 "$HOSTS_ENV/bin/pip" install --quiet --disable-pip-version-check \
-    -c "$ROOT/constraints.txt" "$ROOT"
+    -c "$ROOT/constraints.txt" "$ROOT[ssh]"
 cd "$ROOT"
 NEUROCLUSTER_HOSTS_PYTHON="$HOSTS_ENV/bin/python" \
     exec "$PYTHON_ENV" -m pytest -m hosts tests/hosts "$@"

@@ -4,11 +4,14 @@ It needs root, and a Python that the user can read; `tools/test_hosts.sh` has bo
 """
 
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.hosts.slurm import Slurm
 
 ROOT = Path(__file__).parents[2]
 NAMESPACES = ROOT / "tools" / "namespaces.sh"
@@ -104,8 +107,20 @@ def hosts(tmp_path_factory):
     subprocess.run([NAMESPACES, "up", str(COUNT)], check=True)
     names = tuple(f"n{k}" for k in range(1, COUNT + 1))
     file = start_sshd(folder, names)
+    shutil.chown(folder / "id", USER)
     yield Hosts(folder, file, names)
     subprocess.run([NAMESPACES, "down"], check=True)
+
+
+@pytest.fixture(scope="module")
+def slurm(hosts, tmp_path_factory):
+    """Run Slurm on the hosts, its controller here."""
+    folder = tmp_path_factory.mktemp("slurm")
+    open_to_all(folder)
+    addresses = {name: f"{NET}.{name[1:]}" for name in hosts.names}
+    made = Slurm(folder, NAMESPACES, addresses, f"{NET}.254")
+    yield made
+    made.close()
 
 
 def open_to_all(folder):

@@ -7,11 +7,14 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.support.processes import none_alive
+
 CONFIGURATION = """\
 ClusterName=tests
 SlurmctldHost=ctl({control})
 SlurmctldPort=26817
 AuthType=auth/munge
+AuthInfo=cred_expire=5
 SlurmUser=root
 SlurmdUser=root
 StateSaveLocation={folder}/state
@@ -61,9 +64,14 @@ class Slurm:
                   f"hostname ctl; exec slurmctld -f {file}")  # fmt: skip
         for name in addresses:
             self._run(namespaces, "in", name, "slurmd", "-f", file, "-N", name)
-        end = time.monotonic() + 20
-        while self._run("sinfo", "-h", "-o", "%t %D") != f"idle {len(addresses)}":
-            assert time.monotonic() < end, self._run("sinfo")
+        self._count = len(addresses)
+        self.ready(20)
+
+    def ready(self, seconds=120):
+        """Wait until every node is idle; one that was lost takes a minute to be."""
+        end = time.monotonic() + seconds
+        while self._run("sinfo", "-h", "-o", "%t %D") != f"idle {self._count}":
+            assert time.monotonic() < end, self._run("sinfo", "-R") + self._run("sinfo")
             time.sleep(0.1)
 
     def _start_munged(self):
@@ -82,22 +90,36 @@ class Slurm:
             command, check=True, stdout=subprocess.PIPE, text=True, env=self.environment
         ).stdout.strip()  # fmt: skip
 
+    def as_user(self, user, folder, command):
+        """Return a command that runs another one as a user, in a folder."""
+        told = f"SLURM_CONF={self.environment['SLURM_CONF']}"
+        return ["su", user, "-c", f"cd {folder} && {told} {command}"]
+
     def submit(self, user, folder, python, *arguments):
         """Submit a script as a user, in a folder; return the job's number."""
         words = " ".join(map(str, arguments))
-        told = (
-            f"cd {folder} && SLURM_CONF={self.environment['SLURM_CONF']} "
-            f"NEUROCLUSTER_PYTHON={python} sbatch --parsable {words}"
-        )
-        return self._run("su", user, "-c", told)
+        command = f"NEUROCLUSTER_PYTHON={python} sbatch --parsable {words}"
+        return self._run(*self.as_user(user, folder, command))
 
     def cancel(self, job):
         """Cancel a job."""
         self._run("scancel", job)
 
+    def control(self, *words):
+        """Have the controller do something."""
+        self._run("scontrol", *words)
+
+    def shown(self, job, what):
+        """Return what squeue shows of a job; empty when it has ended."""
+        return self._run("squeue", "-h", "-j", job, "-o", what)
+
     def state(self, job):
         """Return a job's state; empty when it has ended."""
-        return self._run("squeue", "-h", "-j", job, "-o", "%T")
+        return self.shown(job, "%T")
+
+    def everything(self):
+        """Return the jobs and steps that there are."""
+        return self._run("squeue", "-h") + self._run("squeue", "-h", "-s")
 
     def wait(self, job, seconds=120):
         """Wait until a job has ended."""
@@ -107,8 +129,11 @@ class Slurm:
             time.sleep(0.2)
 
     def close(self):
-        """End the daemons."""
+        """End the daemons, and wait until they have."""
         pids = [int(path.read_text()) for path in self._folder.glob("*.pid")]
-        for pid in [*pids, *([self._munged] if self._munged else [])]:
+        if self._munged:
+            pids.append(self._munged)
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
+        none_alive(pids, 20)
