@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
 # Run the tests that need several hosts; makes them of network namespaces.
 #
-#     tools/test_hosts.sh [options of pytest]
+#     tools/test_hosts.sh [--all] [options of pytest]
 #
 # It needs root on Debian, and installs what is missing: iproute2, sshd, Slurm, and a
 # Python of the distribution with neurocluster in /opt/neurocluster-hosts. What cannot be
-# had is a failure, never a skip.
+# had is a failure, never a skip. --all starts and stops each engine a hundred times.
 set -euo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
     sed -n '2,8s/^# \{0,1\}//p' "$0"
     exit 0
+fi
+if [ "${1:-}" = --all ]; then
+    export NEUROCLUSTER_CYCLES=100
+    shift
 fi
 source "$(dirname "${BASH_SOURCE[0]}")/../deploy/environment.sh"
 [ "$(id -u)" = 0 ] || fail "needs root, to make network namespaces"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from neurocluster.dtypes import CLIENT
 
 BUILDING, LINKED, FAULTY = "building", "linked", "faulty"
 """What BEAT says of a member's phase, where the controller cares."""
+QUIET_NS: Final = 300_000_000
+"""Three beats: who is behind the others by more may be lost with its host."""
 WITH_SOCKETS = (BUILDING, "bound", LINKED, "running", FAULTY)
 """Phases in which a member has data sockets, or is about to have them."""
 
@@ -147,6 +149,7 @@ class Roster:
             member.endpoint, member.linked, member.report = "", False, None
             member.phase = member.echo = ""
         spares = [m for m in self.workers if m.ready and not m.node]
+        spares.sort(key=self._quiet)  # the others stay in the order in which they came
         free = self._free()
         for member in spares:
             slot = member.slot
@@ -160,6 +163,10 @@ class Roster:
                 member.node = free.pop(0)
         if (client := self.client) is not None:
             client.node = CLIENT
+
+    def _quiet(self, member: Member) -> bool:
+        """Tell whether a member is behind the others: it gets a part last."""
+        return max(m.heard_ns for m in self) - member.heard_ns > QUIET_NS
 
     @property
     def building(self) -> bool:

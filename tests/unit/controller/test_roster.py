@@ -95,3 +95,19 @@ def test_a_process_is_known_by_pid_and_host():
     assert made.process(1, "h").pid == 1
     assert made.process(1, "g") is None
     assert made.process(50) is None
+
+
+def test_a_spare_that_was_not_heard_of_late_comes_last():
+    """A host is lost: its spare is silent too, but not yet for long enough."""
+    made = roster(None, None, None, None, None)
+    made.assign()
+    quiet, other = made.workers[3:]
+    for member in made:
+        member.heard_ns = 900_000_000
+    quiet.heard_ns = 0
+    made.remove(made.workers[0])
+    made.assign()
+    assert (quiet.node, other.node) == ("", "a.0")
+    made.remove(made.workers[0])
+    made.assign()
+    assert quiet.node == "b.0"
