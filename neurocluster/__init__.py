@@ -13,6 +13,7 @@ from neurocluster.version import VERSION as __version__
 if TYPE_CHECKING:
     from neurocluster.client.results import Result
     from neurocluster.cluster.local import LocalCluster
+    from neurocluster.cluster.slurm import SlurmCluster
     from neurocluster.cluster.ssh import SshCluster
     from neurocluster.data.idx import Dataset, load_dataset
     from neurocluster.errors import NeuroclusterError
@@ -24,6 +25,7 @@ __all__ = [
     "LocalCluster",
     "NeuroclusterError",
     "Result",
+    "SlurmCluster",
     "SshCluster",
     "__version__",
     "load_dataset",
@@ -33,6 +35,7 @@ __all__ = [
 _HOMES = {
     "Dataset": "neurocluster.data.idx",
     "LocalCluster": "neurocluster.cluster.local",
+    "SlurmCluster": "neurocluster.cluster.slurm",
     "SshCluster": "neurocluster.cluster.ssh",
     "NeuroclusterError": "neurocluster.errors",
     "Result": "neurocluster.client.results",

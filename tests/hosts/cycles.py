@@ -14,22 +14,18 @@ import sys
 import time
 from pathlib import Path
 
-from neurocluster import LocalCluster, load_dataset
+import neurocluster
+from neurocluster.launch.hosts import read_hosts
 
 FRAMES = 4
 
 
 def make(engine, hosts):
     if engine == "local":
-        return LocalCluster()
+        return neurocluster.LocalCluster()
     if engine == "slurm":
-        from neurocluster.cluster.slurm import SlurmCluster
-
-        return SlurmCluster()
-    from neurocluster import SshCluster
-    from neurocluster.launch.hosts import read_hosts
-
-    return SshCluster(read_hosts(Path(hosts)))
+        return neurocluster.SlurmCluster()
+    return neurocluster.SshCluster(read_hosts(Path(hosts)))
 
 
 def held():
@@ -50,7 +46,7 @@ async def cycle(engine, hosts, images):
 
 
 async def main(engine, count, hosts=None):
-    images = load_dataset().images[:FRAMES]
+    images = neurocluster.load_dataset().images[:FRAMES]
     await cycle(engine, hosts, images)
     first = held()
     took = [await cycle(engine, hosts, images) for _ in range(int(count))]

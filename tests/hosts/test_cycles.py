@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.conftest import PORT, PYTHON, USER, open_to_all
+from tests.hosts.conftest import NAMESPACES, PORT, PYTHON, USER, open_to_all
 from tests.support.processes import wait_for
 
 pytestmark = pytest.mark.hosts
@@ -69,12 +69,15 @@ def connections(hosts):
 
 def cycles(engine, count, hosts, slurm, home):
     """Run the program as the user; return what it says."""
-    before = "salloc --quiet -N3 " if engine == "slurm" else ""
-    command = f"{before}{PYTHON} cycles.py {engine} {count} {hosts.file}"
+    command = f"{PYTHON} cycles.py {engine} {count} {hosts.file}"
+    if engine == "slurm":
+        inside = slurm.as_user(USER, home, f"salloc --quiet -N3 {command}")
+        told = [NAMESPACES, "in", "n1", *inside]
+    else:
+        told = slurm.as_user(USER, home, command)
     done = subprocess.run(
-        slurm.as_user(USER, home, command), check=False, capture_output=True, text=True,
-        timeout=120 + 20 * count,
-    )  # fmt: skip
+        told, check=False, capture_output=True, text=True, timeout=120 + 20 * count
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

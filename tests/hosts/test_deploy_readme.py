@@ -105,6 +105,11 @@ def runs(reader, command):
     reader.ran(reader.run(command), reader.checkout)
 
 
+def runs_on_the_first(reader, command):
+    """Names of nodes are known there."""
+    reader.ran(reader.run(command, "n1"), reader.checkout)
+
+
 def names_the_hosts(reader, command):
     """Copy the example, then edit it as its comments say."""
     reader.run(command)
@@ -164,7 +169,7 @@ HOW = {
     "deploy/ssh.sh hosts.toml --frames 1000": runs,
     "sbatch --nodes=3 deploy/slurm.sbatch --frames 1000": submits,
     "salloc --nodes=3 /opt/neurocluster/bin/neurocluster run --engine slurm "
-    "--frames 1000": runs,
+    "--frames 1000": runs_on_the_first,
     "neurocluster keygen cluster.key": makes_a_key,
     "neurocluster controller --interface eth0 --key cluster.key --connection c.json":
         stays_on_the_first,

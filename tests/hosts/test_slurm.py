@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.conftest import PYTHON, ROOT, USER, open_to_all
+from tests.hosts.conftest import NAMESPACES, PYTHON, ROOT, USER, open_to_all
 from tests.hosts.test_ssh import FRAMES, LONG, assert_only_lost, counted, workers
 from tests.support.processes import (
     kill,
@@ -43,7 +43,6 @@ def _nothing_left(hosts, slurm):
     yield
     for name in hosts.names:
         hosts.link(name, "up")
-    slurm.control("update", f"nodename={','.join(hosts.names)}", "state=resume")
     subprocess.run(["scancel", "--user", USER], env=slurm.environment, check=True)
     wait_for(lambda: not workers(hosts), 90)
 
@@ -81,6 +80,16 @@ def parent_on(hosts, node):
     return next(pid for pid in pids if parent(pid) not in pids)
 
 
+@contextlib.contextmanager
+def drained(slurm, node):
+    """Take a node out of service."""
+    slurm.control("update", f"nodename={node}", "state=drain", "reason=maintenance")
+    try:
+        yield
+    finally:
+        slurm.control("update", f"nodename={node}", "state=resume")
+
+
 def assert_each_once(out, frames=10_000):
     assert [row["frame"] for row in table(out, "frames.csv")] == [
         str(k) for k in range(frames)
@@ -111,13 +120,13 @@ def test_without_a_name_the_results_are_named_by_the_job(slurm, home):
 
 
 def test_within_salloc(hosts, slurm, home):
+    """The controller is where the user is, here on a node, which knows the others."""
     command = (
         f"salloc -N3 {PYTHON} -m neurocluster run --engine slurm --out out "
         f"--no-compare --frames {FRAMES}"
     )
-    done = subprocess.run(
-        slurm.as_user(USER, home, command), check=False, capture_output=True, text=True
-    )
+    inside = [NAMESPACES, "in", "n1", *slurm.as_user(USER, home, command)]
+    done = subprocess.run(inside, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Nothing lost: " in done.stdout
     roster = json.loads((home / "out" / "roster.json").read_text())
@@ -199,7 +208,7 @@ def test_a_node_without_the_package_is_named(hosts, slurm, home, tmp_path):
     """It is not where the other nodes have it."""
     empty = tmp_path / "empty"
     empty.mkdir()
-    daemon = next(pid for pid in hosts.pids("n2", "slurmd") if parent(pid) == 1)
+    (daemon,) = hosts.pids("n2", "slurmd -f")
     inside = ["nsenter", f"--mount=/proc/{daemon}/ns/mnt"]
     place = Path(PYTHON).parents[1]
     subprocess.run([*inside, "mount", "--bind", empty, place], check=True)
@@ -268,8 +277,8 @@ def test_a_job_whose_first_node_is_lost_goes_on_elsewhere(hosts, slurm, home, tm
 def test_a_drained_node_ends_what_it_runs(hosts, slurm, home):
     job, out = submit(slurm, home, *SLOW)
     node = a_worker_elsewhere(running(out))["host"]
-    slurm.control("update", f"nodename={node}", "state=drain", "reason=maintenance")
-    slurm.wait(job)
+    with drained(slurm, node):
+        slurm.wait(job)
     text = said(home, job)
     assert "Nothing lost: " in text
     assert not [w for w in ("error: ", "Recover", "WARNING", "srun") if w in text], text
@@ -277,18 +286,17 @@ def test_a_drained_node_ends_what_it_runs(hosts, slurm, home):
     assert summary(out)["recoveries"] == []
 
 
-def test_a_job_does_without_a_drained_node_or_waits_for_it(hosts, slurm, home):
-    slurm.control("update", "nodename=n2", "state=drain", "reason=maintenance")
-    job, out = submit(slurm, home, "--frames", 5, nodes=2)
-    slurm.wait(job)
-    found = json.loads((out / "roster.json").read_text())
-    assert {w["host"] for w in found["workers"]} == {"n1", "n3"}
-    shutil.rmtree(out)
-    job, out = submit(slurm, home, "--frames", 5)
-    why = "Nodes required for job are DOWN, DRAINED"
-    wait_for(lambda: why in slurm.shown(job, "%r"))
-    assert not out.exists()
-    slurm.control("update", "nodename=n2", "state=resume")
+def test_a_job_does_without_a_drained_node_or_waits_for_it(slurm, home):
+    with drained(slurm, "n2"):
+        job, out = submit(slurm, home, "--frames", 5, nodes=2)
+        slurm.wait(job)
+        found = json.loads((out / "roster.json").read_text())
+        assert {w["host"] for w in found["workers"]} == {"n1", "n3"}
+        shutil.rmtree(out)
+        job, out = submit(slurm, home, "--frames", 5)
+        why = "Nodes required for job are DOWN, DRAINED"
+        wait_for(lambda: why in slurm.shown(job, "%r"))
+        assert not out.exists()
     slurm.wait(job)
     assert summary(out)["frames"] == 5
 

@@ -64,6 +64,7 @@ def test_three_hosts_give_the_results_of_one(hosts, tmp_path):
     where = {w["partition"]: w["host"] for w in roster(tmp_path / "far")["workers"]}
     assert set(where.values()) == set(hosts.names)
     assert where["fc1.0"] == where["fc2.0"]  # neighbours together
+    assert not (tmp_path / "far" / "connection.json").exists()
     wait_for(lambda: not workers(hosts))
 
 
