@@ -7,10 +7,13 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from neurocluster import load_dataset
 from tests.hosts.conftest import NAMESPACES, PYTHON, ROOT, USER, open_to_all
 from tests.hosts.test_ssh import FRAMES, LONG, assert_only_lost, counted, workers
+from tests.support.idx import idx_bytes
 from tests.support.processes import (
     kill,
     neurocluster,
@@ -237,6 +240,22 @@ def test_a_lost_node_is_survived_before_slurm_notices(hosts, slurm, home):
     wait_for(lambda: not workers(hosts), 60)
     assert summary(out)["frames"] == 10_000
     assert_only_lost(summary(out)["recoveries"], lost)
+
+
+def test_the_job_goes_on_when_slurm_has_given_the_node_up(hosts, slurm, home):
+    images = np.tile(load_dataset().images, (10, 1, 1, 1)).reshape(-1, 28, 28)
+    (home / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(images))
+    job, out = submit(slurm, home, *SLOW, "--spares", 3, "--data", home)
+    lost = a_worker_elsewhere(running(out))["host"]
+    hosts.link(lost, "down")
+    wait_for(lambda: lost not in slurm.shown(job, "%N"), 60)
+    time.sleep(2)
+    assert slurm.state(job) == "RUNNING"
+    slurm.cancel(job)
+    slurm.wait(job, 30)
+    text = said(home, job)
+    assert text.count("Recovering: ") == text.count("Recovered after") <= 3, text
+    assert summary(out)["frames"] > 10_000
 
 
 def test_a_job_that_is_requeued_goes_on(slurm, home):

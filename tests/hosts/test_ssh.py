@@ -119,6 +119,7 @@ def test_without_this_machine_nothing_is_left(hosts, tmp_path):
     process.kill()
     process.communicate()
     wait_for(lambda: not workers(hosts), 10)
+    wait_for(lambda: not (out / "connection.json").exists(), 10)
 
 
 def test_hosts_that_do_not_let_us_in_are_listed(hosts, tmp_path):
