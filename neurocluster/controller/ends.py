@@ -47,6 +47,11 @@ class Ends(Books):
             if member.role != CLIENT:
                 self._post.send(member, Kind.END)
 
+    def _report_early(self, member: Member, message: Control, _now_ns: int) -> None:
+        """Keep the tables of a worker whose place a spare has taken."""
+        if not member.node:
+            self._session.handed_in.setdefault(member.peer, message.body["report"])
+
     def _report(self, member: Member, message: Control, _now_ns: int) -> None:
         if member.report is None:  # END may have been sent twice
             member.report = message.body["report"]
@@ -58,7 +63,8 @@ class Ends(Books):
 
     def _end_session(self) -> None:
         """Compare both ends of every link, hand out the tables, serve the next."""
-        reports, session = self._roster.reports, self._session
+        session = self._session
+        reports = [*session.handed_in.values(), *self._roster.reports]
         found = unequal(self._plan.links, reports) if session.comparable else None
         if not session.failure and found is not None:
             session.failure = reasons.unequal(found, self._plan.links[found.link])

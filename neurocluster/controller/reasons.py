@@ -50,10 +50,17 @@ def wrong_version(theirs: str, ours: str) -> str:
     )
 
 
-def stalled(counts: Counts, ends: tuple[str, str]) -> str:
+def link(ends: tuple[str, str], hosts: tuple[str, str]) -> str:
+    """Return words for a link: ``conv1.0->conv2.0 (n1 to n2)``."""
+    one, other = hosts
+    where = f"on {one}" if one == other else f"{one} to {other}"
+    return f"{ends[0]}->{ends[1]} ({where})"
+
+
+def stalled(counts: Counts, name: str) -> str:
     """Return words for a link on which nothing arrives."""
     return (
-        f"link {ends[0]}->{ends[1]} is stalled: {counts.received} of {counts.sent} "
+        f"link {name} is stalled: {counts.received} of {counts.sent} "
         f"spikes arrived and nothing for {STALL_NS / 1e9:.0f} s"
     )
 
@@ -83,14 +90,25 @@ def too_few_workers(
     return (
         f"{_incomplete(limit_ns)}: {came} of {partitions} workers are there"
         + (f"; nobody runs {names}" if names else "; some are not ready")
-        + "; start more with 'neurocluster worker --connect ...'"
+        + "; start more with 'neurocluster worker --connect ...', or have some stand "
+        "by (--spares)"
     )
 
 
-def links_not_made(limit_ns: int, links: Sequence[tuple[str, str]]) -> str:
-    """Return words for a cluster that waited for links in vain."""
-    names = ", ".join(f"{source}->{to}" for source, to in links)
-    return f"{_incomplete(limit_ns)}: links not made: {names}"
+def links_not_made(limit_ns: int, links: Sequence[str], *, apart: bool) -> str:
+    """Return words for a cluster that waited for links in vain.
+
+    Args:
+        limit_ns: How long it waited.
+        links: In words.
+        apart: Some are between hosts.
+    """
+    advice = (
+        "; see that these hosts reach each other, or have workers stand by on others "
+        "(--spares)"
+    )
+    what = f"{_incomplete(limit_ns)}: links not made: {', '.join(links)}"
+    return what + (advice if apart else "")
 
 
 def _incomplete(limit_ns: int) -> str:

@@ -52,7 +52,9 @@ class Recovery(Ends):
             self._ready(member, message, now_ns)
         if member.role == CLIENT:
             self._client_beats(message, now_ns)
-        elif phase in WITH_SOCKETS and member.report is None and self._nobody_runs:
+        elif phase in WITH_SOCKETS and (
+            not member.node or (member.report is None and self._nobody_runs)
+        ):  # a spare has its place, or all is over
             self._post.send(member, Kind.END)
         if here and self.phase is Phase.WIRE and phase == LINKED:
             self._linked(member, message, now_ns)
@@ -86,8 +88,9 @@ class Recovery(Ends):
             return
         self._watch.beat(member.node, message.body)
         if (found := self._watch.stalled(now_ns)) is not None:
-            ends = self._plan.links[found.link]
-            self._recover(reasons.stalled(found, ends), ends[1], now_ns)
+            self._wiring.fail(self._watch.suspects(now_ns))
+            reason = reasons.stalled(found, self._wiring.words(found.link))
+            self._recover(reason, self._plan.links[found.link][1], now_ns)
 
     def _frames(self, _member: Member, message: Control, _now_ns: int) -> None:
         self._post.hand_on(message)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from neurocluster.controller.paths import Paths
 from neurocluster.dtypes import CLIENT
 
 BUILDING, LINKED, FAULTY = "building", "linked", "faulty"
@@ -167,6 +168,21 @@ class Roster:
     def _quiet(self, member: Member) -> bool:
         """Tell whether a member is behind the others: it gets a part last."""
         return max(m.heard_ns for m in self) - member.heard_ns > QUIET_NS
+
+    def detour(self, paths: Paths, links: Mapping[int, tuple[str, str]]) -> None:
+        """Let spares take the places of those whose links have no path."""
+        nodes = {m.node: m for m in self.nodes}
+        spares = [m for m in self.workers if m.ready and not m.node]
+        moves = paths.detours(
+            self.hosts, [m.host for m in spares], links.values(), (CLIENT,)
+        )
+        for node, k in moves.items():
+            nodes[node].node, spares[k].node = "", node
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        """Return the host of each node."""
+        return {m.node: m.host for m in self.nodes}
 
     @property
     def building(self) -> bool:

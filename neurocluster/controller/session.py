@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 REPORT_NS: Final = 500_000_000
 """How long to wait for the reports of the others once a session failed."""
@@ -23,6 +24,7 @@ class Session:
         drain_ns: When the client must have drained; None while nobody asked for it.
         ran: An epoch ran, so frames may be in flight.
         comparable: It ended in an epoch that ran, so both ends of a link count alike.
+        handed_in: Tables of workers that stood back before its end, by peer.
     """
 
     def __init__(self) -> None:
@@ -35,6 +37,7 @@ class Session:
         self.limit_ns: int | None = None
         self.drain_ns: int | None = None
         self.ran = self.comparable = False
+        self.handed_in: dict[bytes, Mapping[str, Any]] = {}
 
     def close(self, now_ns: int, *, comparable: bool) -> None:
         """Begin to gather reports; for a shorter time if the session failed."""

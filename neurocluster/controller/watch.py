@@ -18,6 +18,10 @@ SILENCE_NS: Final = 1_000_000_000
 SILENCE_PER_WORKER_NS: Final = 45_000_000
 STALL_NS: Final = 2_000_000_000
 """A link on which sent exceeds received, unchanged for this long, is stalled."""
+NEARLY_NS: Final = 500_000_000
+"""What stalls for the same cause does so within this: beats, packets on their way."""
+TOGETHER_NS: Final = 200_000_000
+"""Members of a lost host were heard last within this: two beats."""
 
 Ends = Mapping[int, tuple[str, str]]
 """Source and destination of each link."""
@@ -53,11 +57,20 @@ class Silence:
     def find(
         self, members: Iterable[Member], now_ns: int
     ) -> Iterator[tuple[Member, int]]:
-        """Yield the members that are lost, and for how long they were silent."""
-        for member in members:
-            silent_ns = now_ns - member.heard_ns
-            if silent_ns > self.limit_ns and member.report is None:
-                yield member, silent_ns
+        """Yield the members that are lost, and for how long they were silent.
+
+        The longest silence comes first. With one go those that are about to be lost,
+        too: a host's members do not fall silent at the same moment, and the next epoch
+        must not begin with some.
+        """
+        silent = [
+            (member, silent_ns)
+            for member in members
+            if member.report is None
+            and (silent_ns := now_ns - member.heard_ns) > self.limit_ns - TOGETHER_NS
+        ]
+        if any(silent_ns > self.limit_ns for _, silent_ns in silent):
+            yield from sorted(silent, key=lambda found: -found[1])
 
 
 class Counts(NamedTuple):
@@ -116,6 +129,14 @@ class LinkWatch:
             elif now_ns - old[2] > STALL_NS:
                 return Counts(link, sent.spikes, got.spikes)
         return None
+
+    def suspects(self, now_ns: int) -> list[int]:
+        """Return the links on which something has waited as long, or nearly."""
+        return [
+            link
+            for link, (_, _, since_ns) in self._waiting.items()
+            if now_ns - since_ns > STALL_NS - NEARLY_NS
+        ]
 
 
 def unequal(links: Ends, reports: Iterable[Mapping[str, Any]]) -> Counts | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from neurocluster.controller import reasons
+from neurocluster.controller.paths import Paths
 from neurocluster.controller.post import Post
 from neurocluster.controller.roster import Roster
 from neurocluster.wire.control import Kind
 
 WIRE_NS: Final = 2_000_000_000
 """How long wiring may take once nobody builds its part any more."""
+MOST: Final = 8
+"""Links that an error names."""
 
 
 class Preparer(Protocol):
@@ -35,12 +38,14 @@ class Wiring:
     def __init__(self, plan: Preparer, roster: Roster, post: Post) -> None:
         """Take what runs where, who is there, and where messages go."""
         self._plan, self._roster, self._post = plan, roster, post
+        self._paths = Paths()
         self._since_ns = 0
 
     def begin(self, now_ns: int) -> None:
         """Give everybody its part of the next epoch."""
         self._since_ns = now_ns
         self._roster.assign()
+        self._roster.detour(self._paths, self._plan.links)
         echo = len(self._roster.clocks) > 1
         for member in self._roster.nodes:
             body = self._plan.prepare(member.node)
@@ -61,7 +66,8 @@ class Wiring:
             self._post.send(member, Kind.CONNECT, endpoints=pairs, clocks=clocks)
 
     def go(self, now_ns: int) -> None:
-        """Let everybody process."""
+        """Let everybody process; all links are made."""
+        self._paths.mend(self._between(self._plan.links))
         lines = self._roster.lines()
         for member in self._roster.nodes:
             member.heard_ns = now_ns
@@ -73,11 +79,34 @@ class Wiring:
         """Return why wiring gets nowhere, though nobody builds; empty if it may."""
         if self._roster.building:
             self._since_ns = now_ns
-        late = now_ns - self._since_ns > WIRE_NS
-        return self.unlinked(WIRE_NS) if late else ""
+        if now_ns - self._since_ns <= WIRE_NS:
+            return ""
+        if self._roster.endpoints() is not None:  # all were told where links lead
+            made = {m.node for m in self._roster.nodes if m.linked}
+            links = self._plan.links.items()
+            self.fail(k for k, (_, to) in links if to not in made)
+            self._paths.mend(self._between(k for k, (_, to) in links if to in made))
+        return self.unlinked(WIRE_NS)
+
+    def fail(self, links: Iterable[int]) -> None:
+        """Note that nothing comes through some links: others may do without them."""
+        self._paths.fail(self._between(links))
+
+    def _between(self, links: Iterable[int]) -> list[tuple[str, str]]:
+        """Return the hosts at both ends of some links."""
+        hosts = self._roster.hosts
+        ends = (self._plan.links[link] for link in links)
+        return [(hosts[source], hosts[to]) for source, to in ends]
+
+    def words(self, link: int) -> str:
+        """Return a link with its hosts, for a person."""
+        (hosts,) = self._between([link])
+        return reasons.link(self._plan.links[link], hosts)
 
     def unlinked(self, limit_ns: int) -> str:
         """Return words for the links that were not made in time."""
-        late = [m.node for m in self._roster.nodes if not m.linked]
-        links = [ends for ends in self._plan.links.values() if ends[1] in late]
-        return reasons.links_not_made(limit_ns, links)
+        late = {m.node for m in self._roster.nodes if not m.linked}
+        links = [k for k, (_, to) in self._plan.links.items() if to in late]
+        words = list(map(self.words, links[:MOST]))
+        apart = any(one != other for one, other in self._between(links))
+        return reasons.links_not_made(limit_ns, words, apart=apart)

@@ -5,6 +5,7 @@ A seed that breaks an invariant is shrunk and printed as a script; put that into
 """
 
 import os
+import random
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from tests.support.explorer.compiled import Compiled
 from tests.support.explorer.draw import draw
-from tests.support.explorer.scenario import KINDS, parse
+from tests.support.explorer.scenario import KINDS, Fault, parse
 from tests.support.explorer.shrink import explain, problem, shrink
 from tests.support.explorer.world import World
 
@@ -48,6 +49,19 @@ def test_real_engines_and_pumps_recover(first):
         scenario = replace(drawn, graph="chain", frames=frames, faults=faults)
         found = problem(scenario, Compiled(scenario))
         assert not found, f"seed {seed}: {found}\n{scenario}"
+
+
+@pytest.mark.parametrize("first", range(0, 300, 50))
+def test_a_path_that_is_cut_is_led_around_where_spares_stand_by(first):
+    """Two hosts reach the controller and not each other; a spare is on each host."""
+    for seed in range(first, first + 50):
+        drawn = draw(seed)
+        one, other = random.Random(seed).sample(("ctl", "n1", "n2", "n3"), 2)
+        cut = Fault("go:1", seed % 7, "path", f"{one}:{other}")
+        scenario = replace(drawn, hosts=3, spares=3, faults=(cut,))
+        world = World(scenario).run()
+        assert world.clients[0].outcome == "done", explain(scenario)
+        assert len(world.checks.failed_at) <= 2, explain(scenario)
 
 
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)

@@ -7,6 +7,7 @@ import pytest
 
 from neurocluster.controller import epochs, members, session, watch, wiring
 from neurocluster.member import state as member
+from neurocluster.transport import control
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,6 +59,7 @@ def test_architecture_tells_the_present_time_outs():
         "lease": [members.LEASE_MS * 1_000_000],
         "silence": [watch.SILENCE_NS],
         "stalled link": [watch.STALL_NS],
+        "control connection": [control.GIVE_UP_MS * 1_000_000],
         "wiring": [wiring.WIRE_NS],
         "losses": [epochs.TOGETHER_NS],
         "reports": [session.STOP_NS, session.REPORT_NS],

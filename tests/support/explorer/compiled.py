@@ -69,7 +69,8 @@ class CompiledNode:
         links = [[LinkSpec(*row) for row in body[k]] for k in ("inbound", "outbound")]
         self.engine: Any = model.build(body["node"], *links, epoch, clock)
         self.outbound, self.pipes = links[1], []
-        self.inbox = Inbox(self._net, epoch, lambda: owner.run(owner.woken))
+        woken = lambda: owner.run(owner.woken)  # noqa: E731
+        self.inbox = Inbox(self._net, epoch, owner.host, woken)
         self._pump: Pump | None = None
         self.after_turn = lambda: None
         self.on_packet = lambda _packet: True
@@ -78,7 +79,7 @@ class CompiledNode:
         where = dict(endpoints)
         for link in self.outbound:
             pipe = self._net.connect(
-                link.index, self.epoch, where[link.index], self.wake
+                link.index, self.epoch, self.owner.host, where[link.index], self.wake
             )
             pipe.send(hellos[link.index])
             self.pipes.append(pipe)

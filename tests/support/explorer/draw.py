@@ -29,6 +29,8 @@ def draw(seed: int) -> Scenario:
     faults = tuple(fault(rng, made, k) for k in range(count))
     if rng.random() < 0.03:
         return host_lost(rng, made)
+    if rng.random() < 0.06:
+        return hosts_apart(rng, made)
     return replace(made, faults=faults)
 
 
@@ -43,6 +45,25 @@ def host_lost(rng: random.Random, made: Scenario) -> Scenario:
         for k in lost
     )
     return replace(made, spares=workers, faults=faults)
+
+
+def hosts_apart(rng: random.Random, made: Scenario) -> Scenario:
+    """Return a scenario of three hosts whose network is cut, and more may fail."""
+    made = replace(made, hosts=3, spares=rng.choice((0, 1, 3)))
+    faults = []
+    for number in range(rng.choice((1, 1, 2))):
+        after, ms = moment(rng, made, number)
+        ms_long = rng.choice((200, 900, 1500, 3000, 8000, -1))
+        kind = rng.choice(("path", "away"))
+        one, *other = rng.sample(made.places, 2)
+        if kind == "away":
+            who = one if one != "ctl" else other[0]
+        else:
+            who = ":".join((one, *other))
+        faults.append(Fault(after, ms, kind, who, "-", ms_long))
+    if rng.random() < 0.4:
+        faults.append(fault(rng, made, len(faults)))
+    return replace(made, faults=tuple(faults))
 
 
 def moment(rng: random.Random, made: Scenario, number: int) -> tuple[str, float]:

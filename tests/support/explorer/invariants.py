@@ -158,7 +158,9 @@ def justified(world: World, outcome: str) -> bool:
         "lost touch and came back": happened("stop"),
         "not started again": happened("crash"),
         "SIGTERM received": happened("leave"),
-        "was not complete": happened("crash", "leave", "stall", "lose", "late", "cut"),
+        "was not complete": happened(
+            "crash", "leave", "stall", "lose", "late", "cut", "path", "away"
+        ),
         "times in a row": world.strikes + QUARANTINE * poisons > QUARANTINE,
         "busy": len(world.clients) > 1,
         "the cluster is ending": happened("stop"),

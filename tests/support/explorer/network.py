@@ -54,12 +54,20 @@ class Way:
     Attributes:
         late_ns: Added to each message's time now.
         lose: How many of the next messages are lost.
+        held: Messages that wait for the network to heal; None if it is whole.
     """
 
     def __init__(self, loop: Loop, deliver: Callable[[Control], None]) -> None:
         self._loop, self._deliver = loop, deliver
         self._last = 0
         self.late_ns = self.lose = 0
+        self.held: list[Control] | None = None
+
+    def release(self) -> None:
+        """Send what was held."""
+        held, self.held = self.held or [], None
+        for message in held:
+            self.send(message)
 
     def send(self, message: Control) -> bool:
         """Send; return False if the message is lost."""
@@ -67,6 +75,9 @@ class Way:
         if self.lose and message.kind is not Kind.ACK:
             self.lose -= 1
             return False
+        if self.held is not None:
+            self.held.append(message)
+            return True
         time = self._loop.now + self._loop.between(0.02, 0.6) + self.late_ns
         self._last = time = max(time, self._last)
         self._loop.at(time - self._loop.now, lambda: self._deliver(decode(data)))
@@ -90,8 +101,10 @@ class Packet(NamedTuple):
 class Inbox:
     """Receive from all pipes that lead here, fairly; owned by one process."""
 
-    def __init__(self, net: Network, epoch: int, wake: Callable[[], None]) -> None:
-        self.net, self.epoch, self.wake = net, epoch, wake
+    def __init__(
+        self, net: Network, epoch: int, host: str, wake: Callable[[], None]
+    ) -> None:
+        self.net, self.epoch, self.host, self.wake = net, epoch, host, wake
         self.pipes: list[Pipe] = []
         self.open = True
         net.count += 1
@@ -122,10 +135,11 @@ class Pipe:
     """The sending end of a link in one epoch."""
 
     def __init__(
-        self, net: Network, link: int, epoch: int, endpoint: str,
+        self, net: Network, link: int, epoch: int, host: str, endpoint: str,
         on_room: Callable[[], None],
     ) -> None:  # fmt: skip
         self.net, self.link, self.epoch, self.on_room = net, link, epoch, on_room
+        self.host = host
         self.queue: deque[tuple[int, Any]] = deque()
         self.inbox = net.inboxes.get(endpoint)
         self._last = 0
@@ -140,6 +154,8 @@ class Pipe:
             return False
         for part in self.net.tampered(self, item):
             if inbox is None or not inbox.open or self.cut or self.link in self.net.cut:
+                continue
+            if frozenset((self.host, inbox.host)) in self.net.apart:
                 continue
             self._last = max(self._last, loop.now + loop.between(0.01, 0.2))
             self.queue.append((self._last, part))
@@ -158,6 +174,7 @@ class Network:
 
     Attributes:
         cut: Links on which everything vanishes.
+        apart: Hosts between which everything vanishes.
         tamper: By link, what happens to its next packet.
     """
 
@@ -165,11 +182,12 @@ class Network:
         self.loop, self.hwm, self.count = loop, hwm, 0
         self.inboxes: dict[str, Inbox] = {}
         self.cut: set[int] = set()
+        self.apart: set[frozenset[str]] = set()
         self.tamper: dict[int, str] = {}
         self.pipes: dict[int, Pipe] = {}
 
     def connect(self, *args: Any) -> Pipe:
-        """Make a pipe: link, epoch, endpoint, on_room."""
+        """Make a pipe: link, epoch, host, endpoint, on_room."""
         pipe = Pipe(self, *args)
         self.pipes[pipe.link] = pipe
         return pipe

@@ -74,7 +74,7 @@ class Node:
         self.inbound = {row[0]: Inlet() for row in body["inbound"]}
         self.outbound = {row[0]: Outlet(row[0]) for row in body["outbound"]}
         self.names = {row[0]: row[1] for row in (*body["inbound"], *body["outbound"])}
-        self.inbox = Inbox(net, epoch, lambda: owner.run(owner.woken))
+        self.inbox = Inbox(net, epoch, owner.host, lambda: owner.run(owner.woken))
         self.open: dict[int, Context] = {}
         self.next_frame = 0
         self.started = False
@@ -90,8 +90,9 @@ class Node:
         """Connect each outgoing link; its HELLO goes first."""
         for link, endpoint in endpoints:
             outlet = self.outbound[link]
-            wake = self.wake
-            outlet.pipe = self.net.connect(link, self.epoch, endpoint, wake)
+            outlet.pipe = self.net.connect(
+                link, self.epoch, self.owner.host, endpoint, self.wake
+            )
             outlet.pipe.send(hellos[link])
 
     def start(self) -> None:

@@ -143,10 +143,11 @@ class MemberProcess(Process):
     ) -> None:  # fmt: skip
         super().__init__(world, name)
         self.pid, self.peer = pid, b"\1%d" % pid
+        self.host = world.scenario.host(name)
         replaces, cause = former or (None, "")
         register = {
-            "role": self.role, "pid": pid, "host": "h", "slot": slot, "version": "1",
-            "replaces": replaces, "cause": cause, "clock": "c",
+            "role": self.role, "pid": pid, "host": self.host, "slot": slot,
+            "version": "1", "replaces": replaces, "cause": cause, "clock": "c",
         }  # fmt: skip
         self.state = m.Member(register, leased=self.role == "worker")
         self.node: Node | None = None

@@ -26,7 +26,7 @@ GRAPHS = {
 }  # fmt: skip
 KINDS = (
     "crash", "leave", "stall", "lose", "late", "cut", "tamper", "poison", "worker",
-    "client", "stop",
+    "client", "stop", "path", "away",
 )  # fmt: skip
 
 
@@ -38,7 +38,8 @@ class Fault:
         after: Trigger: start, prepare:N, go:N, lost:N, frame:N, idle, fault:N.
         ms: Time after the trigger.
         kind: One of `KINDS`.
-        who: ``worker:2``, ``client``, ``controller``, or a link's number.
+        who: ``worker:2``, ``client``, ``controller``, a link's number, a host
+            (``n1``), two of them (``n1:ctl``).
         how: Words by kind: ``told``, ``untold``, ``up``, ``down``, a tampering.
         for_ms: How long; for a crash until the restart. -1: for ever.
     """
@@ -72,6 +73,7 @@ class Scenario:
         spares: Workers more than partitions.
         once: The controller ends with its first session.
         clocks: ``same``; ``offset``: they start apart; ``drift``: and run apart.
+        hosts: On which the workers are, in turn; 1: all members are on one.
         faults: In no order.
     """
 
@@ -84,6 +86,7 @@ class Scenario:
     spares: int = 0
     once: bool = True
     clocks: str = "drift"
+    hosts: int = 1
     faults: tuple[Fault, ...] = ()
 
     @property
@@ -96,6 +99,18 @@ class Scenario:
         """Return the partitions in order."""
         names = dict.fromkeys(name for link in GRAPHS[self.graph] for name in link)
         return tuple(sorted(name for name in names if name != "client"))
+
+    def host(self, name: str) -> str:
+        """Return the host of a member; the client's is the controller's."""
+        number = name.removeprefix("worker:")
+        if self.hosts == 1 or number == name:
+            return "ctl"
+        return f"n{(int(number) - 1) % self.hosts + 1}"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Return all hosts, the controller's first."""
+        return ("ctl", *(f"n{k}" for k in range(1, self.hosts + 1)))
 
     def without(self, fault: Fault) -> Scenario:
         """Return the scenario less a fault."""

@@ -16,7 +16,7 @@ from neurocluster.wire.control import Control
 from tests.support.explorer.client import ClientProcess
 from tests.support.explorer.invariants import Checks
 from tests.support.explorer.modelled import Modelled
-from tests.support.explorer.network import MS, SECOND, Loop, Network, Packet
+from tests.support.explorer.network import MS, SECOND, Loop, Network, Packet, Way
 from tests.support.explorer.processes import (
     ControllerProcess,
     MemberProcess,
@@ -30,6 +30,8 @@ PATIENCE_NS = 60 * SECOND
 AFTER_NS = 2_500 * MS
 """How long the others may take to notice that a client is gone."""
 MOST_STEPS = 400_000
+LASTING = ("cut", "late", "path", "away")
+"""Faults that may cost some epochs in a row."""
 
 
 class World:
@@ -177,14 +179,14 @@ class World:
     def _note(self, fault: Fault) -> None:
         self.log("FAULT", str(fault))
         self.applied.append((self.loop.now, fault))
-        self.troubles += 4 if fault.kind in ("cut", "late") else 1
+        self.troubles += 4 if fault.kind in LASTING else 1
         self._strike(fault)
         self._quiet(int(max(fault.for_ms, 0) * MS))
         self.fire(f"fault:{len(self.applied)}")
 
     def _strike(self, fault: Fault) -> None:
         now = self.loop.now
-        if fault.kind in ("cut", "late"):
+        if fault.kind in LASTING:
             self.strikes += 4
         elif fault.kind != "poison" and now - self._struck_ns > TOGETHER_NS:
             self.strikes += 1
@@ -286,6 +288,31 @@ class World:
             return
         self.net.cut.add(link)
         self._after(fault.for_ms, lambda: self.net.cut.discard(link))
+
+    def _path(self, fault: Fault) -> None:
+        """Cut the data links between two hosts; their members hear the controller."""
+        pair = frozenset(fault.who.split(":"))
+        self.net.apart.add(pair)
+        self._after(fault.for_ms, lambda: self.net.apart.discard(pair))
+
+    def _away(self, fault: Fault) -> None:
+        """Cut a host off: no data, and what its members say waits for the network."""
+        pairs = {frozenset((fault.who, other)) for other in self.scenario.places}
+        ways = [
+            way
+            for member in self.members
+            if member.host == fault.who
+            for way in (member.up, member.down)
+        ]
+        self.net.apart |= pairs
+        for way in ways:
+            way.held = []
+        self._after(fault.for_ms, lambda: self._heal(pairs, ways))
+
+    def _heal(self, pairs: set[frozenset[str]], ways: list[Way]) -> None:
+        self.net.apart -= pairs
+        for way in ways:
+            way.release()
 
     def _tamper(self, fault: Fault) -> None:
         self.net.tamper[int(fault.who)] = fault.how

@@ -6,6 +6,7 @@ from neurocluster.controller.roster import Member
 from neurocluster.controller.watch import (
     SILENCE_NS,
     STALL_NS,
+    TOGETHER_NS,
     Counts,
     LinkWatch,
     Silence,
@@ -40,6 +41,16 @@ def test_silence_is_found_after_its_limit():
     assert list(silence.find([one], now)) == [(one, now)]
 
 
+def test_who_is_about_to_be_lost_goes_with_those_who_are():
+    """A host's members are heard last within two beats of each other."""
+    limit = SILENCE_NS
+    lost, soon, late = member(0), member(TOGETHER_NS // 2), member(limit // 2)
+    silence, everybody = Silence(1, 1), (soon, late, lost)
+    assert not list(silence.find(everybody, limit))
+    found = [one for one, _ in silence.find(everybody, limit + 1)]
+    assert found == [lost, soon]
+
+
 def test_a_pause_of_the_controller_is_nobodys_silence():
     one, silence = member(), Silence(1, 1)
     silence.listen([one], 0)
@@ -51,6 +62,21 @@ def test_who_has_reported_may_be_silent():
     one, silence = member(), Silence(1, 1)
     one.report = {}
     assert not list(silence.find([one], 9 * SILENCE_NS))
+
+
+def test_what_stalls_for_one_cause_is_suspected_together():
+    links = {0: ("client", "a.0"), 1: ("a.0", "b.0"), 2: ("b.0", "client")}
+    watch = LinkWatch(links)
+    watch.beat("client", body(sent=[(0, 9)], received=[(2, 4)]))
+    watch.beat("a.0", body(sent=[(1, 7)], received=[(0, 9)]))
+    watch.beat("b.0", body(sent=[(2, 4)], received=[(1, 5)]))
+    watch.stalled(0)
+    watch.beat("b.0", body(sent=[(2, 8)], received=[(1, 5)]))
+    watch.stalled(STALL_NS // 10)
+    watch.beat("client", body(sent=[(0, 12)], received=[(2, 4)]))
+    watch.stalled(STALL_NS)
+    assert watch.stalled(STALL_NS + 1) == Counts(1, 7, 5)
+    assert watch.suspects(STALL_NS + 1) == [1, 2]
 
 
 def test_many_workers_on_few_cores_get_more_time():
