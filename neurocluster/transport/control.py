@@ -21,6 +21,12 @@ from neurocluster.transport.sockets import (
 
 CONTROL_BUDGET: Final = 64
 CONTROL_HWM: Final = 10_000
+GIVE_UP_MS: Final = 2000
+"""A connection on which nothing is acknowledged for so long is made anew: TCP waits
+ever longer between two tries, after 30 s without a network for up to 25 s more. Whether
+the other process runs does not matter, its kernel acknowledges."""
+CONNECT_MS: Final = 1000
+"""How long one try to connect may take."""
 
 
 class ControlSocket:
@@ -60,13 +66,16 @@ class ControlSocket:
         )  # fmt: skip
         self._on_message, self._on_refusal = on_message, on_refusal
         self._handshakes: Handshakes | None = None
+        self._socket.set(zmq.TCP_MAXRT, GIVE_UP_MS)
         self._path: Path | None = None
         if bind is not None:
             self._socket.set(zmq.ROUTER_MANDATORY, 1)
+            self._socket.set(zmq.ROUTER_HANDOVER, 1)  # who connects anew is believed
             name = f"the control endpoint {bind}"
             self._path = bind_to(self._socket, [bind], name)
         elif connect is not None:
             self._socket.set(zmq.IDENTITY, identity)
+            self._socket.set(zmq.CONNECT_TIMEOUT, CONNECT_MS)
             self._handshakes = Handshakes(self._socket, encrypted=sockets.encrypted)
             try:
                 connect_to(self._socket, connect)
