@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,9 +28,14 @@ KEEPALIVE_S: Final = 1.0
 SILENT: Final = 3
 """So many keepalives without an answer end a connection."""
 STOP_S: Final = 4.0
+CLOSE_S: Final = 1.0
+"""How long a connection may take to close; one whose network is cut does not."""
 AGAIN_S: Final = 1.0
+AWAY_S: Final = 30.0
+"""A host that cannot be reached for so long is not waited for at the start."""
 LOST: Final = -1
 """Exit code of a parent whose connection was lost."""
+_log = logging.getLogger(__name__)
 
 
 class SshLauncher:
@@ -47,6 +53,7 @@ class SshLauncher:
         self._connections: dict[str, asyncssh.SSHClientConnection] = {}
         self._parents: dict[str, asyncio.Task[None]] = {}
         self._processes: dict[str, asyncssh.SSHClientProcess[str]] = {}
+        self._away_s: dict[str, float] = {}
         self._restarts = Restarts()
         self._stopping = False
         self.on_exit: Callable[[Exit], None] = lambda _exit: None
@@ -97,7 +104,11 @@ class SshLauncher:
             self._parents[name] = asyncio.create_task(keep)
 
     async def _keep(self, name: str, command: str, secret: str) -> None:
-        """Run a parent; start it again when it ends, thrice a minute at most."""
+        """Run a parent; start it again when it ends, thrice a minute at most.
+
+        A host that cannot be reached is tried again until it can: a network that was
+        cut may heal at any time.
+        """
         while True:
             code, problem = await self._run_once(name, command, secret)
             if self._stopping:
@@ -107,12 +118,22 @@ class SshLauncher:
             if not again:
                 return
             await asyncio.sleep(AGAIN_S)
+            await self._reach(name)
+
+    async def _reach(self, name: str) -> None:
+        """Connect to a host, however many tries that takes."""
+        self._away_s[name] = time.monotonic()
+        while name not in self._connections and not self._stopping:
+            try:
+                await self._connect(self._hosts[name])
+            except (OSError, asyncssh.Error, TimeoutError) as error:
+                _log.debug("host %s: %s", name, words(error))
+                await asyncio.sleep(AGAIN_S)
+        del self._away_s[name]
 
     async def _run_once(self, name: str, command: str, secret: str) -> tuple[int, str]:
         """Return how a parent ended: its exit code, or `LOST` and why."""
         try:
-            if name not in self._connections:
-                await self._connect(self._hosts[name])
             with self.log(name).open("ab") as log:
                 process = await self._connections[name].create_process(
                     command, stdin=asyncssh.PIPE, stdout=log, stderr=asyncssh.STDOUT
@@ -131,8 +152,10 @@ class SshLauncher:
         return done.exit_status, ""
 
     def ended(self, name: str) -> bool:
-        """Tell whether a host's parent ended and is not started again."""
-        return name in self._parents and self._parents[name].done()
+        """Tell whether a host's parent ended and is not started again, or not soon."""
+        now_s = time.monotonic()
+        away = now_s - self._away_s.get(name, now_s) > AWAY_S
+        return away or (name in self._parents and self._parents[name].done())
 
     def log(self, name: str) -> Path:
         """Return the file of what a host's workers print."""
@@ -145,6 +168,8 @@ class SshLauncher:
             with contextlib.suppress(OSError, asyncssh.Error):
                 process.stdin.write_eof()
         tasks = list(self._parents.values())
+        for name in self._away_s:
+            self._parents[name].cancel()
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=STOP_S)
             for task in late:
@@ -153,9 +178,18 @@ class SshLauncher:
         connections, self._connections = self._connections, {}
         for connection in connections.values():
             connection.close()
-        for connection in connections.values():
-            with contextlib.suppress(OSError, asyncssh.Error):
-                await connection.wait_closed()
+        await asyncio.gather(*map(_closed, connections.values()))
+
+
+async def _closed(connection: asyncssh.SSHClientConnection) -> None:
+    """Wait until a connection is closed; forget one that does not come to that."""
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await connection.wait_closed()
+    except TimeoutError:
+        connection.abort()
+    except (OSError, asyncssh.Error):
+        pass  # it was lost before
 
 
 def worker_command(host: HostEntry, options: Sequence[str]) -> str:
