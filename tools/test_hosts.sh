@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
 # Run the tests that need several hosts; makes them of network namespaces.
 #
-#     tools/test_hosts.sh [--all] [options of pytest]
+#     tools/test_hosts.sh [--all]                  all tests, and faults of hosts
+#     tools/test_hosts.sh [options of pytest]      tests only
 #
-# It needs root on Debian, and installs what is missing: iproute2, sshd, Slurm, and a
-# Python of the distribution with neurocluster in /opt/neurocluster-hosts. What cannot be
-# had is a failure, never a skip. --all starts and stops each engine a hundred times.
+# Each fault happens once, at moments and in pairs that are drawn; with --all at each of
+# its moments, and each engine starts and stops a hundred times. It needs root on Debian, and installs what is missing: iproute2, nftables,
+# sshd, Slurm, and a Python of the distribution with neurocluster in
+# /opt/neurocluster-hosts. What cannot be had is a failure, never a skip.
 set -euo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
-    sed -n '2,8s/^# \{0,1\}//p' "$0"
+    sed -n '2,10s/^# \{0,1\}//p' "$0"
     exit 0
 fi
+faults=(--hosts)
 if [ "${1:-}" = --all ]; then
+    faults+=(--all)
     export NEUROCLUSTER_CYCLES=100
     shift
 fi
@@ -19,6 +23,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../deploy/environment.sh"
 [ "$(id -u)" = 0 ] || fail "needs root, to make network namespaces"
 missing=()
 command -v ip >/dev/null || missing+=(iproute2)
+command -v nft >/dev/null || missing+=(nftables)
 [ -x /usr/sbin/sshd ] || missing+=(openssh-server)
 command -v ssh-keygen >/dev/null || missing+=(openssh-client)
 command -v slurmctld >/dev/null && command -v sbatch >/dev/null || missing+=(slurm-wlm)
@@ -35,5 +40,6 @@ HOSTS_ENV=/opt/neurocluster-hosts
 "$HOSTS_ENV/bin/pip" install --quiet --disable-pip-version-check \
     -c "$ROOT/constraints.txt" "$ROOT[ssh]"
 cd "$ROOT"
-NEUROCLUSTER_HOSTS_PYTHON="$HOSTS_ENV/bin/python" \
-    exec "$PYTHON_ENV" -m pytest -m hosts tests/hosts "$@"
+export NEUROCLUSTER_HOSTS_PYTHON="$HOSTS_ENV/bin/python"
+"$PYTHON_ENV" -m pytest -m hosts tests/hosts "$@"
+[ $# -gt 0 ] || "$PYTHON_ENV" -m tools.faults "${faults[@]}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
-from typing import Final
+from typing import Any, Final
 
-from neurocluster import LocalCluster
+from neurocluster.cluster.base import Cluster
 from tools.faults import injure
 from tools.faults.watched import (
     BEFORE_GO,
@@ -51,6 +51,7 @@ class Case:
         spares: Workers that stand by.
         split: How the network is cut; empty is a chain.
         long: The stream takes some seconds, so that the fault lies within it.
+        settings: Of the cluster, where they are not the usual ones.
     """
 
     fault: str
@@ -63,6 +64,7 @@ class Case:
     spares: int = 0
     split: str = ""
     long: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 Hit = Callable[[int], bool]
@@ -72,7 +74,7 @@ def to_worker(hit: Hit, *workers: int, seed: int = 0) -> Act:
     """Return an act that hits workers one after the other, one a call."""
     turn, random = iter(workers * 10), Random(seed)
 
-    async def act(cluster: LocalCluster) -> None:
+    async def act(cluster: Cluster) -> None:
         await asyncio.sleep(random.uniform(0, LATEST_S))
         hit(worker_pid(cluster, next(turn)))
 
@@ -82,7 +84,7 @@ def to_worker(hit: Hit, *workers: int, seed: int = 0) -> Act:
 def together(*acts: Act) -> Act:
     """Return an act of several at once."""
 
-    async def act(cluster: LocalCluster) -> None:
+    async def act(cluster: Cluster) -> None:
         await asyncio.gather(*(one(cluster) for one in acts))
 
     return act
@@ -91,7 +93,7 @@ def together(*acts: Act) -> Act:
 def paused(worker: int, seconds: float) -> Act:
     """Return an act that stops a worker for some time."""
 
-    async def act(cluster: LocalCluster) -> None:
+    async def act(cluster: Cluster) -> None:
         pid = worker_pid(cluster, worker)
         injure.stop(pid)
         await asyncio.sleep(seconds)
@@ -103,7 +105,7 @@ def paused(worker: int, seconds: float) -> Act:
 def to_process(name: str, hit: Hit, *, seconds: float | None = None) -> Act:
     """Return an act on the launcher or the controller; stopped, it goes on again."""
 
-    async def act(cluster: LocalCluster) -> None:
+    async def act(cluster: Cluster) -> None:
         pid = cluster.pids[name]
         hit(pid)
         if seconds is not None:
@@ -116,7 +118,7 @@ def to_process(name: str, hit: Hit, *, seconds: float | None = None) -> Act:
 def slowed(worker: int, factor: float, seconds: float) -> Act:
     """Return an act that slows a worker down."""
 
-    async def act(cluster: LocalCluster) -> None:
+    async def act(cluster: Cluster) -> None:
         async with injure.slowed(worker_pid(cluster, worker), factor):
             await asyncio.sleep(seconds)
 
@@ -126,7 +128,7 @@ def slowed(worker: int, factor: float, seconds: float) -> Act:
 def cut(worker: int) -> Act:
     """Return an act that shuts down a worker's inbound data connections."""
 
-    async def act(cluster: LocalCluster) -> None:
+    async def act(cluster: Cluster) -> None:
         pid = worker_pid(cluster, worker)
         (entry,) = [e for e in cluster.roster if e["pid"] == pid]
         if not injure.cut_data_socket(pid, entry["endpoint"]):
@@ -139,7 +141,7 @@ def cut(worker: int) -> Act:
 def starved(worker: int, other: int, undo: ExitStack, *, memory: bool) -> Act:
     """Return an act that takes a worker's room, then makes it need some."""
 
-    async def act(cluster: LocalCluster) -> None:
+    async def act(cluster: Cluster) -> None:
         pid = worker_pid(cluster, worker)
         if memory:
             undo.enter_context(injure.memory_limit(pid, 1 << 20))
@@ -217,7 +219,7 @@ def _to_workers(one: int, two: int) -> Iterator[Case]:
     )  # fmt: skip
     yield Case(
         "kill -9 of a worker, then SIGSTOP of another", RECOVERY,
-        _alternately(to_worker(injure.kill, one), to_worker(injure.stop, two)), 2.0,
+        alternately(to_worker(injure.kill, one), to_worker(injure.stop, two)), 2.0,
     )  # fmt: skip
 
 
@@ -267,10 +269,11 @@ def _to_others(one: int) -> Iterator[Case]:
     )  # fmt: skip
 
 
-def _alternately(*acts: Act) -> Act:
+def alternately(*acts: Act) -> Act:
+    """Return an act that does one after the other, one a call."""
     turn = iter(acts)
 
-    async def act(cluster: LocalCluster) -> None:
+    async def act(cluster: Cluster) -> None:
         await next(turn)(cluster)
 
     return act

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from neurocluster import LocalCluster, load_dataset
+from neurocluster.cluster.base import Cluster
 from neurocluster.config import RunConfig
 from neurocluster.dtypes import U8
 from neurocluster.launch.warm import warm_engines, warm_layers
@@ -66,7 +67,7 @@ def warm(split: str, settings: dict[str, Any]) -> None:
 async def undisturbed(images: U8, split: str, settings: dict[str, Any]) -> Watched:
     """Return the results of a run to which nothing happens."""
 
-    async def nothing(_cluster: LocalCluster) -> None:
+    async def nothing(_cluster: Cluster) -> None:
         return
 
     seen = await Watch(

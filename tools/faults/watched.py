@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from neurocluster import LocalCluster
 from neurocluster.client.results import Chunk, Recovery
 from neurocluster.client.session import Session
+from neurocluster.cluster.base import Cluster
+from neurocluster.cluster.hosts import HostCluster
 from neurocluster.dtypes import CLIENT, U8
 from neurocluster.errors import ClusterError
 
@@ -94,7 +95,7 @@ class Watched:
         return max(ends) - self.hits[0] if ends and self.hits else None
 
 
-Act = Callable[[LocalCluster], Awaitable[None]]
+Act = Callable[[Cluster], Awaitable[None]]
 """Does something to a cluster."""
 
 
@@ -102,11 +103,20 @@ class Watch:
     """Stream images once and act at a moment."""
 
     def __init__(
-        self, cluster: LocalCluster, images: U8, moment: str, act: Act
-    ) -> None:
-        """Take a cluster that is not open yet."""
+        self, cluster: Cluster, images: U8, moment: str, act: Act, *,
+        limit_s: float = LIMIT_S,
+    ) -> None:  # fmt: skip
+        """Take a cluster that is not open yet.
+
+        Args:
+            cluster: To be watched.
+            images: To be streamed.
+            moment: When to act.
+            act: What to do.
+            limit_s: Longest it may take.
+        """
         self._cluster, self._images = cluster, images
-        self._moment, self._act = moment, act
+        self._moment, self._act, self._limit_s = moment, act, limit_s
         self._tasks: set[asyncio.Task[None]] = set()
         self._wrong: list[Exception] = []
         self.seen = Watched(len(images))
@@ -115,7 +125,7 @@ class Watch:
         """Open, stream, close; never raise for what the cluster did."""
         begin = time.monotonic()
         try:
-            async with asyncio.timeout(LIMIT_S):
+            async with asyncio.timeout(self._limit_s):
                 await self._run()
         except ClusterError as error:
             self.seen.error = error
@@ -168,10 +178,16 @@ class Watch:
 
     async def _early(self) -> None:
         """Act when the workers' processes are there."""
-        wanted = 2 + len(self._cluster.plan.partitions)
-        while len(self._cluster.pids) < wanted:  # noqa: ASYNC110 - no event tells
+        while not self._there:  # noqa: ASYNC110 - no event tells
             await asyncio.sleep(0.001)
         await self._hit()
+
+    @property
+    def _there(self) -> bool:
+        """Tell whether all workers are there; on hosts they come before the client."""
+        if isinstance(self._cluster, HostCluster):
+            return self._cluster.session is not None
+        return len(self._cluster.pids) >= 2 + len(self._cluster.plan.partitions)
 
     async def _hit(self) -> None:
         self.seen.hits.append(time.monotonic())
@@ -182,7 +198,7 @@ class Watch:
         self._tasks.add(task)
 
 
-def worker_pid(cluster: LocalCluster, partition: int) -> int:
+def worker_pid(cluster: Cluster, partition: int) -> int:
     """Return the process that runs a partition now, or will."""
     name = cluster.plan.partitions[partition % len(cluster.plan.partitions)].name
     for entry in cluster.roster:
