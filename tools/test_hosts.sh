@@ -4,13 +4,14 @@
 #     tools/test_hosts.sh [--all]                  all tests, and faults of hosts
 #     tools/test_hosts.sh [options of pytest]      tests only
 #
-# Each fault happens once, at moments and in pairs that are drawn; with --all at each of
-# its moments, and each engine starts and stops a hundred times. It needs root on Debian, and installs what is missing: iproute2, nftables,
-# sshd, Slurm, and a Python of the distribution with neurocluster in
-# /opt/neurocluster-hosts. What cannot be had is a failure, never a skip.
+# Each fault happens once, at moments and in pairs that are drawn, and each engine starts
+# and stops ten times; with --all each fault at each of its moments, and a hundred times.
+# It needs root on Debian, and installs what is missing: iproute2, nftables, sshd, Slurm,
+# and a Python of the distribution with neurocluster in /opt/neurocluster-hosts. What
+# cannot be had is a failure, never a skip.
 set -euo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
-    sed -n '2,10s/^# \{0,1\}//p' "$0"
+    sed -n '2,11s/^# \{0,1\}//p' "$0"
     exit 0
 fi
 faults=(--hosts)

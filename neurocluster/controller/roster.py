@@ -169,8 +169,14 @@ class Roster:
         """Tell whether a member is behind the others: it gets a part last."""
         return max(m.heard_ns for m in self) - member.heard_ns > QUIET_NS
 
-    def detour(self, paths: Paths, links: Mapping[int, tuple[str, str]]) -> None:
-        """Let spares take the places of those whose links have no path."""
+    def detour(
+        self, paths: Paths, links: Mapping[int, tuple[str, str]]
+    ) -> Iterator[tuple[Member, Member]]:
+        """Let spares take the places of those whose links have no path.
+
+        Yields:
+            Who stands back, and who takes its place.
+        """
         nodes = {m.node: m for m in self.nodes}
         spares = [m for m in self.workers if m.ready and not m.node]
         moves = paths.detours(
@@ -178,6 +184,7 @@ class Roster:
         )
         for node, k in moves.items():
             nodes[node].node, spares[k].node = "", node
+            yield nodes[node], spares[k]
 
     @property
     def hosts(self) -> dict[str, str]:

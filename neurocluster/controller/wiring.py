@@ -45,7 +45,9 @@ class Wiring:
         """Give everybody its part of the next epoch."""
         self._since_ns = now_ns
         self._roster.assign()
-        self._roster.detour(self._paths, self._plan.links)
+        for old, new in self._roster.detour(self._paths, self._plan.links):
+            what = f"{new.node} goes from {old.host} to {new.host}"
+            self._post.log(f"{what}: hosts do not reach each other")
         echo = len(self._roster.clocks) > 1
         for member in self._roster.nodes:
             body = self._plan.prepare(member.node)

@@ -52,6 +52,7 @@ class Case:
         split: How the network is cut; empty is a chain.
         long: The stream takes some seconds, so that the fault lies within it.
         settings: Of the cluster, where they are not the usual ones.
+        faults: How many things the act does at once.
     """
 
     fault: str
@@ -65,6 +66,7 @@ class Case:
     split: str = ""
     long: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    faults: int = 1
 
 
 Hit = Callable[[int], bool]
@@ -196,11 +198,12 @@ def _to_workers(one: int, two: int) -> Iterator[Case]:
     yield Case(
         "kill -9 of two workers at once", MIDDLE,
         together(to_worker(injure.kill, one), to_worker(injure.kill, two)),
-        words=KILLED, short=True,
+        words=KILLED, short=True, faults=2,
     )  # fmt: skip
     yield Case(
         "kill -9 of one worker, SIGSTOP of another", MIDDLE,
         together(to_worker(injure.kill, one), to_worker(injure.stop, two)), 2.0,
+        faults=2,
     )  # fmt: skip
     yield Case(
         "kill -9 of a worker, a spare stands by", MIDDLE, to_worker(injure.kill, one),
@@ -250,7 +253,7 @@ def _to_others(one: int) -> Iterator[Case]:
         together(
             to_process("launcher", injure.stop, seconds=1.5),
             to_worker(injure.kill, one),
-        ), 2.0, long=True,
+        ), 2.0, long=True, faults=2,
     )  # fmt: skip
     yield Case(
         "SIGSTOP of the controller for 2 s", MIDDLE,

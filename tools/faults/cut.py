@@ -14,9 +14,8 @@ from typing import Final
 from tools.hosts import PORT, Hosts, port_of
 
 TABLE: Final = "neurocluster_faults"
+NO_RULES: Final = f"add table bridge {TABLE}\ndelete table bridge {TABLE}\n"
 RULES: Final = """\
-add table bridge {table}
-delete table bridge {table}
 table bridge {table} {{
     chain from_hosts {{ type filter hook prerouting priority 0; {entering} }}
     chain between {{ type filter hook forward priority 0; {passing} }}
@@ -133,7 +132,8 @@ class Network:
     def _apply(self) -> None:
         chains = ("entering", "passing", "leaving")
         rules = {chain: " ".join(self._rules.get(chain, [])) for chain in chains}
-        _run("nft", "-f", "-", text=RULES.format(table=TABLE, **rules))
+        made = RULES.format(table=TABLE, **rules) if self._rules else ""
+        _run("nft", "-f", "-", text=NO_RULES + made)
 
 
 def _run(*command: str, text: str | None = None) -> None:

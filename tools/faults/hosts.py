@@ -30,6 +30,8 @@ from tools.hosts import Hosts, made_hosts, wait_until_empty
 VARIABLE: Final = "NEUROCLUSTER_HOSTS_PYTHON"
 COLD_S: Final = 240.0
 """The first cluster on hosts compiles there."""
+HANG_S: Final = 80.0
+"""Longest that a case may take, its end included."""
 SOON_S: Final = 6.0
 """Until no worker is left where the hosts could hear that all is over."""
 EMPTY_S: Final = 40.0
@@ -139,4 +141,5 @@ async def _one(case: Case, hosts: Hosts, images: U8) -> Watched:
     frames = np.tile(images, (LONG, 1, 1, 1)) if case.long else images
     entries = read_hosts(hosts.file)
     cluster = SshCluster(entries, spares=case.spares, **case.settings)
-    return await Watch(cluster, frames, case.moment, case.act).run()
+    async with asyncio.timeout(HANG_S):
+        return await Watch(cluster, frames, case.moment, case.act).run()

@@ -26,8 +26,8 @@ from tools.faults.watched import (
     Act,
 )
 
-DEATH_S, SILENCE_S, STALL_S = 1.0, 2.0, 3.0
-"""Longest until the client knows."""
+DEATH_S, SILENCE_S, STALL_S, PAIR_S = 1.0, 2.0, 3.0, 5.0
+"""Longest until the client knows; of two things the first may hide the other."""
 SOON: Final = {"recovery_s": 6}
 """Settings of a cluster that does not wait long for a lost host."""
 PATIENT: Final = {"recovery_s": 60}
@@ -224,6 +224,6 @@ def _pairs(random: Random, harm: Harm) -> Iterator[Case]:
             victim, other = random.sample(range(4), 2)
             both = together(to_worker(hit, other), injury(victim))
             yield Case(
-                f"{what}, and {how} of a worker", MIDDLE, both, STALL_S,
-                spares=2 * SPARES,
+                f"{what}, and {how} of a worker", MIDDLE, both, PAIR_S,
+                spares=2 * SPARES, faults=2,
             )  # fmt: skip

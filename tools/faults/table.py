@@ -108,7 +108,7 @@ def judge(case: Case, seen: Watched, good: Watched) -> Verdict:
     same = same and bool((seen.potentials == good.potentials[like]).all())
     if not same and order:
         problems.append("results differ from those of the undisturbed run")
-    late = seen.detected_s
+    late = seen.detected_s(case.faults)
     bound = None if needless else case.detected_s
     if bound is not None and (late is None or late > bound):
         problems.append(f"detected after {late} s, not {case.detected_s}")
@@ -125,7 +125,7 @@ def _line(case: Case, seen: Watched, *, same: bool) -> str:
     if seen.error is not None:
         lost, results = f"0 ({seen.lost:,} named)", f"{results}, those that came"
     return (
-        f"| {case.fault} | {case.moment} | {_show(seen.detected_s)} | "
+        f"| {case.fault} | {case.moment} | {_show(seen.detected_s(case.faults))} | "
         f"{_show(seen.recovered_s)} | {lost} | {results} |"
     )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -76,14 +78,17 @@ class Watched:
         """Return (n, outputs) int32, in order of position."""
         return np.concatenate([chunk.potentials for chunk in self.chunks])
 
-    @property
-    def detected_s(self) -> float | None:
-        """Return how long after the last hit before a loss the client knew of it."""
-        delays = [
-            recovery.lost_s - max(before)
-            for recovery in self.recoveries
-            if (before := [t for t in self.hits if t <= recovery.lost_s])
-        ]
+    def detected_s(self, faults: int) -> float | None:
+        """Return how long after a hit the client knew of what was done.
+
+        Args:
+            faults: How many things a hit does; so many losses after it are theirs, and
+                more are what came of a recovery.
+        """
+        delays: list[float] = []
+        for hit, following in pairwise((*self.hits, math.inf)):
+            losses = [r.lost_s for r in self.recoveries if hit <= r.lost_s < following]
+            delays += [lost_s - hit for lost_s in losses[:faults]]
         return max(delays, default=None)
 
     @property
