@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from neurocluster.bench.processes import core_count, cpu_ns, pss_mib
 from neurocluster.client.reports import RECEIVED, SENT
 from neurocluster.client.results import Chunk
 from neurocluster.client.session import Session
+from neurocluster.cluster.base import Cluster
 from neurocluster.cluster.local import LocalCluster
 from neurocluster.config import RunConfig
 from neurocluster.dtypes import I64, U8
@@ -28,14 +29,13 @@ SINGLE: Final = 3
 
 def speed_step(config: RunConfig, images: U8, frames: int) -> dict[str, float]:
     """Measure speed, CPU time and memory with the window full."""
-    run = _run(config, images, frames)
+    run = run_cluster(LocalCluster, config, images, frames)
     rows = run.rows[run.warm :]
-    seconds = float(rows["done_ns"][-1] - rows["done_ns"][0]) / 1e9
     spent = run.last_cpu_ns - run.first_cpu_ns
     cores = min(core_count(), run.processes)
     kernel = sum(report["worker"]["kernel_ns"] for report in run.reports)
     return {
-        "speed_fps": (len(rows) - 1) / seconds,
+        "speed_fps": run.rate(),
         "speed_cpu_us": spent / len(rows) / 1e3,
         "speed_kernel_in_place_us": kernel / frames / 1e3,
         "speed_busy_percent": 100 * spent / (run.last_ns - run.first_ns) / cores,
@@ -47,7 +47,8 @@ def speed_step(config: RunConfig, images: U8, frames: int) -> dict[str, float]:
 
 def single_step(config: RunConfig, images: U8, frames: int) -> dict[str, float]:
     """Measure the latency of one frame in flight, client to result."""
-    run = _run(config.replace(window=1), images, max(frames // SINGLE, WARM_UP))
+    frames = max(frames // SINGLE, WARM_UP)
+    run = run_cluster(LocalCluster, config.replace(window=1), images, frames)
     rows = run.rows[run.warm :]
     latency = (rows["done_ns"] - rows["started_ns"]) / 1e3
     p50, p99 = np.percentile(latency, (50, 99))
@@ -60,12 +61,13 @@ def single_step(config: RunConfig, images: U8, frames: int) -> dict[str, float]:
 
 def stop_step(config: RunConfig, images: U8, frames: int) -> dict[str, float]:
     """Stop a cluster in mid-stream; count what was sent and not received."""
-    run = _run(config, images, frames, stop_after=max(frames // SINGLE, 1))
+    stop_after = max(frames // SINGLE, 1)
+    run = run_cluster(LocalCluster, config, images, frames, stop_after)
     return {"stop_frames": len(run.rows), "stop_lost": run.lost()}
 
 
 @dataclass
-class _Run:
+class Run:
     """What one run of a cluster left.
 
     Attributes:
@@ -85,6 +87,11 @@ class _Run:
     reports: Sequence[Any] = ()
     links: I64 | None = None
 
+    def rate(self) -> float:
+        """Return frames a second after the warm-up."""
+        done_ns = self.rows["done_ns"][self.warm :]
+        return (len(done_ns) - 1) / (float(done_ns[-1] - done_ns[0]) / 1e9)
+
     def lost(self) -> int:
         """Return spikes sent minus spikes received, all links.
 
@@ -97,24 +104,31 @@ class _Run:
         return int((self.links[:, SENT] - self.links[:, RECEIVED]).sum())
 
 
-def _run(
-    config: RunConfig, images: U8, frames: int, stop_after: int | None = None
-) -> _Run:
+def run_cluster(
+    make: Callable[..., Cluster], config: RunConfig, images: U8, frames: int,
+    stop_after: int | None = None,
+) -> Run:  # fmt: skip
+    """Run a cluster that ``make`` returns, given settings and a template.
+
+    Raises:
+        ClusterError: It failed.
+    """
     template = spawn_template()
     try:
-        return uvloop.run(_stream(config, template, images, frames, stop_after))
+        cluster = make(config, template=template)
+        return uvloop.run(_stream(cluster, template, images, frames, stop_after))
     finally:
         template.discard()
 
 
 async def _stream(
-    config: RunConfig, template: Template, images: U8, frames: int,
+    cluster: Cluster, template: Template, images: U8, frames: int,
     stop_after: int | None,
-) -> _Run:  # fmt: skip
+) -> Run:  # fmt: skip
     flat = images.reshape(len(images), -1)
     stream = np.resize(flat, (frames, flat.shape[1]))
-    run = _Run(frames // WARM_UP)
-    async with LocalCluster(config, template=template) as cluster:
+    run = Run(frames // WARM_UP)
+    async with cluster:
         session = cluster.session
         if session is None:
             message = "the cluster is not open"
@@ -136,7 +150,7 @@ async def _stream(
 
 
 async def _collect(
-    run: _Run, session: Session, pids: list[int], stop_after: int | None
+    run: Run, session: Session, pids: list[int], stop_after: int | None
 ) -> list[Chunk]:
     """Take all results; note the time and the CPU time when the warm-up ends."""
     chunks, done = [], 0
@@ -160,7 +174,7 @@ def _pss(session: Session, template: Template) -> dict[str, list[float | None]]:
     }
 
 
-def _memory(run: _Run) -> dict[str, float]:
+def _memory(run: Run) -> dict[str, float]:
     """Return proportional set sizes, or nothing where the system tells none."""
     sizes = {
         name: [size for size in found if size is not None]

@@ -6,7 +6,8 @@ import json as json_
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -14,6 +15,14 @@ from typing import Any, Final
 from rich.console import Console
 
 from neurocluster.bench.cluster import single_step, speed_step, stop_step
+from neurocluster.bench.curve import (
+    CURVE,
+    KINDS,
+    PLAIN,
+    curve_cluster_step,
+    curve_hop_step,
+    curve_link_step,
+)
 from neurocluster.bench.environment import environment
 from neurocluster.bench.hop import hop_step
 from neurocluster.bench.kernels import Kernels, bench_data
@@ -24,6 +33,8 @@ from neurocluster.bench.rows import fill, name, table_rows
 from neurocluster.bench.start import cold_step, first_result_step, forked_step
 from neurocluster.bench.yardsticks import Yardsticks, check_folder, write_weights
 from neurocluster.config import RunConfig
+from neurocluster.dtypes import U8
+from neurocluster.errors import ConfigError
 from neurocluster.launch.warm import warm_engines
 from neurocluster.model.graph import Graph
 from neurocluster.model.load import load_network
@@ -32,20 +43,32 @@ from neurocluster.results.report import WIDTH
 SCHEMA: Final = 1
 SETTINGS: Final = ((0.7,), (1.0,))
 """Thresholds of the kernels' rows; the first is the cluster's."""
-LOSSES: Final = ("speed_lost", "single_lost", "stop_lost", "link_lost")
+LOSSES: Final = (
+    "speed_lost", "single_lost", "stop_lost", "link_lost",
+    *(f"{kind}_{what}" for kind in KINDS for what in ("lost", "link_lost")),
+)  # fmt: skip
 EXIT_FAILED: Final = 1
 
 
 def bench_command(
-    config: RunConfig, folder: Path | None, frames: int, rounds: int, *, json: bool
-) -> int:
+    config: RunConfig, folder: Path | None, frames: int, rounds: int, only: str = "",
+    *, json: bool,
+) -> int:  # fmt: skip
     """Measure, in interleaved rounds; print medians and ratios.
+
+    Args:
+        config: Of the network and the cluster.
+        folder: Of yardsticks, if there are any.
+        frames: Of a cluster run.
+        rounds: Interleaved.
+        only: Words of the steps that are run, and of the rows that are shown.
+        json: Print JSON in place of the table.
 
     Returns:
         0, or 1 if a step failed: its figures are missing, the reason is printed.
 
     Raises:
-        ConfigError: A yardstick cannot be run.
+        ConfigError: A yardstick cannot be run, or no step has such words.
     """
     console = _console(stderr=True)
     thresholds = (config.threshold,) if config.threshold else SETTINGS
@@ -61,7 +84,7 @@ def bench_command(
         with console.status("loading kernels"):
             warm_engines()
             kernels = {name(t): Kernels(graph, config, t) for t in thresholds}
-        groups = _groups(graph, config, frames, kernels, yardsticks)
+        groups = chosen(_groups(graph, config, frames, kernels, yardsticks), only)
         measured = measure(groups, rounds, console)
     setting = name(thresholds[0])
     for samples in measured.rounds:
@@ -83,6 +106,7 @@ def bench_command(
                 row, measured.rounds, measured.failures, folder=folder is not None
             )
             for row in table_rows(thresholds, config.window)
+            if row.step in {step.name for group in groups for step in group}
         },
         "rounds": measured.rounds,
     }  # fmt: skip
@@ -123,6 +147,7 @@ def _groups(
             Step("first result", lambda: first_result_step(config)),
             Step("stop", lambda: stop_step(config, images, frames)),
         ),
+        *_curve_groups(config, images, frames),
     ]
     if yardsticks is not None:
         others = (
@@ -136,6 +161,36 @@ def _groups(
         for place, step in enumerate(others):
             measured[place] = (*measured[place], step)
     return measured
+
+
+def _curve_groups(config: RunConfig, images: U8, frames: int) -> list[Group]:
+    """Return the steps that tell what encryption costs, each with one without it."""
+    measure: dict[str, Callable[[str], Samples]] = {
+        "link": lambda kind: curve_link_step(kind, config.hwm),
+        "hop": lambda kind: curve_hop_step(kind, config.hwm),
+        "cluster": lambda kind: curve_cluster_step(kind, config, images, frames),
+    }
+    return [
+        (
+            Step(f"{what}, tcp, not encrypted", partial(run, PLAIN)),
+            Step(f"{what}, encrypted", partial(run, CURVE)),
+        )
+        for what, run in measure.items()
+    ]
+
+
+def chosen(groups: Sequence[Group], only: str) -> list[Group]:
+    """Return the groups without steps whose names lack some words.
+
+    Raises:
+        ConfigError: No step is left.
+    """
+    left = [tuple(step for step in group if only in step.name) for group in groups]
+    if not any(left):
+        names = ", ".join(step.name for group in groups for step in group)
+        message = f"only: no step has {only!r} in its name; there are: {names}"
+        raise ConfigError(message)
+    return [group for group in left if group]
 
 
 def derived(samples: Samples, setting: str) -> Samples:

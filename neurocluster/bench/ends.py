@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from neurocluster.errors import ClusterError
 from neurocluster.launch.spawn import ONE_THREAD
 from neurocluster.link.buffers import Handler, LinkBuffers, link_fault
 from neurocluster.link.records import MORE
+from neurocluster.transport.keys import VARIABLE, Keys, find_keys
 from neurocluster.transport.pump import Pump
 from neurocluster.transport.sockets import Sockets
 from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
@@ -29,19 +31,32 @@ from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
 TIMEOUT_S: Final = 60.0
 SOCKETS: Final = 8
 _STDIN: Final = 0
+LOOPBACK: Final = "127.0.0.1"
+NAMES: Final = ("near", "far")
 Figures = dict[str, Any]
 End = Callable[[Figures], Figures]
 
 
-def run_ends(module: str, settings: Mapping[str, Any]) -> tuple[Figures, Figures]:
+def run_ends(
+    module: str, settings: Mapping[str, Any], *, tcp: bool = False,
+    keys: Keys | None = None,
+) -> tuple[Figures, Figures]:  # fmt: skip
     """Run both ends of a module; return what the near and the far end found.
+
+    Args:
+        module: Of this package.
+        settings: For both.
+        tcp: Join them over the loopback interface, else by socket files.
+        keys: Encrypt, over tcp.
 
     Raises:
         ClusterError: One of them failed.
     """
     with tempfile.TemporaryDirectory(prefix="nc-bench-") as folder:
-        text = json.dumps({**settings, "folder": folder})
-        far, near = _start(module, "far", text), _start(module, "near", text)
+        ports = _free_ports() if tcp else None
+        text = json.dumps({**settings, "folder": folder, "ports": ports})
+        secret = keys.secret if keys is not None else ""
+        far, near = (_start(module, end, text, secret) for end in reversed(NAMES))
         try:
             found = _result(near), _result(far)
         except (subprocess.TimeoutExpired, ValueError) as error:
@@ -58,11 +73,22 @@ def run_ends(module: str, settings: Mapping[str, Any]) -> tuple[Figures, Figures
     return found
 
 
-def _start(module: str, end: str, text: str) -> subprocess.Popen[str]:
+def _free_ports() -> dict[str, int]:
+    """Return a port for each end that nobody has now."""
+    with contextlib.ExitStack() as stack:
+        found = {}
+        for name in NAMES:
+            end = stack.enter_context(socket.socket())
+            end.bind((LOOPBACK, 0))
+            found[name] = int(end.getsockname()[1])
+        return found
+
+
+def _start(module: str, end: str, text: str, secret: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", f"neurocluster.bench.{module}", end, text],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, env=os.environ | ONE_THREAD,
+        text=True, env=os.environ | ONE_THREAD | {VARIABLE: secret},
     )  # fmt: skip
 
 
@@ -105,15 +131,21 @@ def turning(
 
     Args:
         node: The node; a fault ends its ``done`` with an error.
-        settings: ``folder`` holds the sockets, ``hwm`` is theirs.
+        settings: ``folder`` holds the sockets, or ``ports`` has one for each end;
+            ``hwm`` is theirs.
         name: Of this node's socket.
         peers: Names of the nodes that its outgoing links lead to.
         client: True for a node that always receives.
     """
-    sockets, loop = Sockets(SOCKETS), asyncio.get_running_loop()
-    where, hwm = f"ipc://{settings['folder']}/", settings["hwm"]
-    inbox = ZmqInbox(sockets, [where + name], hwm, len(node.node.message))
-    outlets = [ZmqOutlet(sockets, where + p, hwm, lambda: pump.turn()) for p in peers]
+    sockets, loop = Sockets(SOCKETS, find_keys(None)), asyncio.get_running_loop()
+    ports, hwm = settings["ports"], settings["hwm"]
+    where = {
+        end: f"tcp://{LOOPBACK}:{ports[end]}" if ports
+        else f"ipc://{settings['folder']}/{end}"
+        for end in NAMES
+    }  # fmt: skip
+    inbox = ZmqInbox(sockets, [where[name]], hwm, len(node.node.message))
+    outlets = [ZmqOutlet(sockets, where[p], hwm, lambda: pump.turn()) for p in peers]
     pump = Pump(
         node.node, inbox, outlets, schedule=loop.call_soon, always_receive=client
     )

@@ -14,7 +14,7 @@ every few milliseconds, so that a disturbance of the machine meets both alike.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -46,10 +46,16 @@ def hop_step(hwm: int) -> dict[str, float]:
     near_end, _ = run_ends("hop", {"hwm": hwm})
     found: dict[str, float] = {}
     for kind in ("hop", "blocking"):
-        blocks = np.array(near_end[kind]).reshape(BLOCKS, BLOCK) / 2
-        p50, p99 = np.percentile(blocks[:, SETTLING:], (50, 99)) / 1e3
-        found |= {f"{kind}_p50_us": float(p50), f"{kind}_p99_us": float(p99)}
+        p50, p99 = percentiles(near_end[kind])
+        found |= {f"{kind}_p50_us": p50, f"{kind}_p99_us": p99}
     return found
+
+
+def percentiles(times_ns: Sequence[int]) -> tuple[float, float]:
+    """Return p50 and p99 of a hop, half of an exchange, in microseconds."""
+    blocks = np.array(times_ns).reshape(BLOCKS, BLOCK) / 2
+    p50, p99 = np.percentile(blocks[:, SETTLING:], (50, 99)) / 1e3
+    return float(p50), float(p99)
 
 
 def _graph() -> Graph:

@@ -10,6 +10,7 @@ then sends an empty frame; the near end's clock runs from the first packet to it
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import cache
 from typing import Final
@@ -216,18 +217,21 @@ def _counts(records: Records) -> Figures:
 
 
 async def _near(settings: Figures) -> Figures:
-    node = Near(settings["max_spikes"])
+    node, begin_ns = Near(settings["max_spikes"]), time.process_time_ns()
     with turning(node, settings, "near", []):
         await node.done
-    return node.figures()
+        spent_ns = time.process_time_ns() - begin_ns
+    return {**node.figures(), "cpu_ns": spent_ns}
 
 
 async def _far(settings: Figures) -> Figures:
     node = Far(settings["max_spikes"], settings["seconds"])
+    begin_ns = time.process_time_ns()
     with turning(node, settings, "far", ["near"]) as wake:
         node.wake = wake
         await until_released()
-    return node.figures()
+        spent_ns = time.process_time_ns() - begin_ns
+    return {**node.figures(), "cpu_ns": spent_ns}
 
 
 def near(settings: Figures) -> Figures:

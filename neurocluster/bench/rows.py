@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final, Literal
 
+from neurocluster.bench.curve import CURVE, PACKET_BYTES, PLAIN
 from neurocluster.bench.link import PACKET_SIZES
 
 NO_FOLDER: Final = "needs --yardsticks"
@@ -127,6 +128,7 @@ def table_rows(thresholds: Sequence[Sequence[float]], window: int) -> list[Row]:
     ]  # fmt: skip
     return [
         *rows,
+        *_curve_rows(),
         Row("ready_cold", "worker cold", "ms", "ready_cold_ms",
             "worker, cold", 450),
         Row("ready_forked", "worker forked", "ms", "ready_forked_ms",
@@ -138,6 +140,37 @@ def table_rows(thresholds: Sequence[Sequence[float]], window: int) -> list[Row]:
         Row("memory_all", "PSS, all", "MiB", "pss_all_mib", "cluster", 200),
         Row("lost", "spikes lost", "", "lost", "stop", 0, total=True),
     ]  # fmt: skip
+
+
+def _curve_rows() -> list[Row]:
+    """Return what encryption costs; the yardstick is the same without it."""
+
+    def row(
+        key: str, quantity: str, unit: str, step: str, reach: float, *, most: bool,
+        judged: Literal["ratio", "difference"] = "ratio",
+    ) -> Row:  # fmt: skip
+        sample = f"{CURVE}_{key}"
+        return Row(
+            sample, quantity, unit, sample, f"{step}, encrypted", reach, most, judged,
+            f"{PLAIN}_{key}", PLAIN,
+        )  # fmt: skip
+
+    rows = [
+        row(f"link_{size}", f"CURVE, {size:,} B/packet", "k/s", "link", least,
+            most=False)
+        for size, least in zip(PACKET_BYTES, (0.3, 0.25, 0.4), strict=True)
+    ]  # fmt: skip
+    rows += [
+        row(f"link_{size}_cpu_us", f"CURVE, CPU of {size:,} B", "us", "link", 4,
+            most=True)
+        for size in PACKET_BYTES
+    ]  # fmt: skip
+    rows += [
+        row(f"hop_{q}_us", f"CURVE, hop {q}, idle", "us", "hop", reach, most=True,
+            judged="difference")
+        for q, reach in (("p50", 8), ("p99", 25))
+    ]  # fmt: skip
+    return [*rows, row("fps", "CURVE, frames/s", "", "cluster", 0.7, most=False)]
 
 
 def name(thresholds: Sequence[float]) -> str:

@@ -26,6 +26,7 @@ from neurocluster.results.folder import RunFolder
 from neurocluster.results.part import NAME, Part, identity, join, save
 from neurocluster.results.report import print_report
 from neurocluster.results.summary import (
+    guests,
     recovery_lines,
     stream_seconds,
     summarise,
@@ -141,7 +142,7 @@ def _report(
     layers = layer_rows(network, dict(enumerate(part.totals)), len(part.table.good))
     summary = summarise(
         network, part.table, work.data, part.links, compared, part.recoveries,
-        part.seconds,
+        part.seconds, guests(part.workers, session.guests),
     )  # fmt: skip
     labels = work.data.labels
     write_tables(work.folder, part.table, labels, part.links, part.workers, layers)

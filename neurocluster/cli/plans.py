@@ -90,11 +90,14 @@ def bench(
         int, typer.Option(min=100, help="Frames of a cluster run.")
     ] = 3000,
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds.")] = 5,
+    only: Annotated[
+        str, typer.Option(metavar="WORDS", help="Steps whose names have these words.")
+    ] = "",
     json: Json = False,
 ) -> None:  # fmt: skip
     """Measure kernels, hops, links, starts and the cluster, in interleaved rounds.
 
-    Each round takes about a minute, with yardsticks two. What needs
+    Each round takes a minute and a half, with yardsticks two and a half. What needs
     yardsticks stays empty without them. Quote ratios: figures alone move with the
     machine's load.
 
@@ -105,6 +108,6 @@ def bench(
         from neurocluster.bench.command import bench_command
 
         settings = configured(None, {"network": network, "threshold": threshold})
-        return bench_command(settings, yardsticks, frames, rounds, json=json)
+        return bench_command(settings, yardsticks, frames, rounds, only, json=json)
 
     guarded(action)

@@ -25,6 +25,8 @@ def tables(status: Status) -> Group:
     if any(link.sent is not None for link in status.links):
         parts += [_link_table(status), Text()]
     parts.append(Text(_recoveries(status)))
+    if found := _strangers(status):
+        parts += [Text(), Text(found)]
     return Group(*parts)
 
 
@@ -46,6 +48,21 @@ def _recoveries(status: Status) -> str:
             f"{took if recovery.took_ms >= 0 else 'not over'}: {recovery.reason}"
         )
     return "\n".join(lines)
+
+
+def _strangers(status: Status) -> str:
+    """Say what was turned away, and by whom; nothing if nobody came."""
+    doors = [("controller", status.refused, status.strangers)]
+    doors += [
+        (f"{m.node or m.role} (pid {m.pid})", m.refused, m.strangers)
+        for m in status.members
+    ]
+    lines = [
+        f"  {name}: {refused:,} connections turned away, {dropped:,} messages dropped"
+        for name, refused, dropped in doors
+        if refused or dropped
+    ]
+    return "\n".join(["Strangers:", *lines]) if lines else ""
 
 
 def _member_table(status: Status) -> Table:

@@ -61,6 +61,7 @@ class Course:
         self.network: Mapping[str, Any] = {}
         self.roster: tuple[Mapping[str, Any], ...] = ()
         self.reports: tuple[Mapping[str, Any], ...] = ()
+        self.guests = 0, 0
         self.failure: ClusterError | None = None
         self.recoveries: list[Recovery] = []
         self.on_recovery: Callable[[Recovery], None] = lambda _recovery: None
@@ -172,6 +173,7 @@ class Course:
             self._reported(message.epoch, body["partition"], body["rows"])
         elif kind is Kind.TABLES:
             self.reports = body["reports"]
+            self.guests = body["refused"], body["strangers"]
             self.tables.set()
         elif kind is Kind.DRAIN:
             self._drain()

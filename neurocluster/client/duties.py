@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,9 +38,9 @@ class Duties:
         """Give the course its next engine."""
         self._course.built(body["settings"]["network"], engine)
 
-    def reports(self) -> bytes:
+    def reports(self) -> Sequence[bytes]:
         """Return nothing: the client reports no frames."""
-        return b""
+        return ()
 
     def beat(self) -> dict[str, Any]:
         """Return how far the session came, and how many frames are open."""

@@ -224,6 +224,11 @@ class Session:
         return self._course.reports
 
     @property
+    def guests(self) -> tuple[int, int]:
+        """Return connections and messages that the controller refused."""
+        return self._course.guests
+
+    @property
     def failure(self) -> ClusterError | None:
         """Return why the session failed, if it did."""
         return self._course.failure

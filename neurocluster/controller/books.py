@@ -6,6 +6,7 @@ on recovery, `state` on top. A room calls those below it, never one above.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -28,6 +29,25 @@ class Phase(Enum):
     RUN = "run"
     CLOSING = "closing"
     ENDED = "ended"
+
+
+@dataclass(slots=True)
+class Guests:
+    """Count who is no member.
+
+    Attributes:
+        refused: Connections turned away.
+        malformed: Messages that were none of ours.
+        others: Messages of our form from who is no member.
+    """
+
+    refused: int = 0
+    malformed: int = 0
+    others: int = 0
+
+    def told(self) -> dict[str, int]:
+        """Return what `wire.shapes.STATUS` and TABLES have of them."""
+        return {"refused": self.refused, "strangers": self.malformed + self.others}
 
 
 class Books:
@@ -66,6 +86,7 @@ class Books:
         self._epochs, self._session = Epochs(), Session()
         self._journal = Journal()
         self._stop: StopAsked | None = None
+        self._guests = Guests()
 
     def __repr__(self) -> str:
         """Show phase, epoch and members."""
@@ -87,6 +108,7 @@ class Books:
             "stopping": self._stop is not None,
             "reason": self._epochs.reason,
             "left_ms": -1 if limit_ns is None else max(limit_ns - now_ns, 0) // MS,
+            **self._guests.told(),
             "partitions": self._plan.partitions,
             "links": [(k, *ends) for k, ends in self._plan.links.items()],
             **self._journal.tables(self._roster, self.epoch, now_ns),

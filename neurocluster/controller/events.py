@@ -38,7 +38,15 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time passed."""
+    """Time passed.
+
+    Attributes:
+        refused: Connections that the control socket has turned away so far.
+        strangers: Messages that it has dropped so far.
+    """
+
+    refused: int = 0
+    strangers: int = 0
 
 
 @dataclass(frozen=True, slots=True)

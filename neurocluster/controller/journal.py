@@ -24,6 +24,8 @@ NO_COUNTERS: Final[Mapping[str, Any]] = {
     "blocked": False, "open_frames": 0, "received": b"", "sent": b"", "frame": 0,
     "packets": 0, "finished": -1,
 }  # fmt: skip
+GUESTS: Final = ("refused", "strangers")
+"""Fields of BEAT that count since the member's process began."""
 
 
 @dataclass(slots=True)
@@ -121,6 +123,7 @@ class Journal:
             "heard_ms": (now_ns - member.heard_ns) // MS,
             "moved_ms": (now_ns - moved_ns) // MS,
             **{key: body[key] for key in COUNTERS},
+            **{key: 0 if beat is None else beat.body[key] for key in GUESTS},
         }  # fmt: skip
 
 

@@ -69,6 +69,7 @@ class Members(Recovery):
 
     def _turn_away(self, peer: bytes, message: Control) -> None:
         """Tell a member that was given up, or of another life, to register again."""
+        self._guests.others += 1
         if message.kind is Kind.BEAT:
             self._post.refuse(
                 peer, "you are not a member any more", fatal=False,
@@ -119,7 +120,8 @@ class Members(Recovery):
             for _, text in words:
                 self._post.log(text)
 
-    def _tick(self, _event: Tick, now_ns: int) -> None:
+    def _tick(self, event: Tick, now_ns: int) -> None:
+        self._guests.refused, self._guests.malformed = event.refused, event.strangers
         silent = [
             (member, f"has been silent for {silent_ns / 1e9:.1f} s")
             for member, silent_ns in self._silence.find(self._roster, now_ns)

@@ -34,13 +34,15 @@ from neurocluster.transport.keys import Keys
 from neurocluster.transport.sockets import Sockets
 from neurocluster.version import VERSION
 from neurocluster.wire.control import (
-    CONTROL_LIMIT,
+    MEMBER_LIMIT,
     Kind,
     decode_control,
     encode_control,
 )
 
 TICK_S: Final = 0.05
+QUESTIONS: Final = 64
+"""Most that are answered between two ticks: an answer costs more than a question."""
 _log = logging.getLogger(__name__)
 _STDIN: Final = 0
 
@@ -107,7 +109,7 @@ class ControllerRunner:
             once=options.once,
         )
         self._socket = ControlSocket(
-            self._sockets, self._received, bind=options.bind, limit=CONTROL_LIMIT
+            self._sockets, self._received, bind=options.bind, limit=MEMBER_LIMIT
         )
         self.endpoint = self._socket.endpoint
         if options.advertise is not None:
@@ -128,7 +130,7 @@ class ControllerRunner:
         self._loop = asyncio.get_running_loop()
         self.done: asyncio.Future[int] = self._loop.create_future()
         self._pending = b""
-        self._strangers = 0
+        self._strangers = self._questions = 0
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self.on_log: Callable[[str], None] = _log.info
 
@@ -155,21 +157,29 @@ class ControllerRunner:
 
     def _received(self, peer: bytes, data: bytes) -> None:
         try:
-            message = decode_control(data)
+            message = decode_control(data, MEMBER_LIMIT)
         except WireError as error:
             self._strangers += 1
             if self._strangers == 1:
                 _log.warning("dropped a message that is none of ours: %s", error)
             return
         if message.kind is Kind.ASK:
-            what = message.body["what"]
-            self._act(self._desk.ask(peer, what, time.monotonic_ns()))
+            self._asked(peer, message.body["what"])
             return
         self.event(e.Received(peer, message))
 
+    def _asked(self, peer: bytes, what: str) -> None:
+        self._questions += 1
+        if self._questions > QUESTIONS:
+            self._strangers += 1
+            return
+        self._act(self._desk.ask(peer, what, time.monotonic_ns()))
+
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_S, self._tick)
-        self.event(e.Tick())
+        self._questions = 0
+        strangers = self._strangers + self._socket.strangers
+        self.event(e.Tick(self._sockets.refused, strangers))
 
     def read_lease(self) -> None:
         """Read exits that the launcher reports; end when it is gone."""

@@ -43,6 +43,8 @@ class MemberStatus:
         finished: Position of the frame that finished last (of the client).
         received: Spikes and next frame to be closed, by inbound link.
         sent: Spikes and packets that wait to be sent, by outbound link.
+        refused: Connections that its process has turned away.
+        strangers: Messages of who is no member that its process has dropped.
         process: State of its process, where that can be seen; see `process.state_of`.
     """
 
@@ -64,6 +66,8 @@ class MemberStatus:
     packets: int
     received: Rows
     sent: Rows
+    refused: int
+    strangers: int
     process: str = ""
 
     @classmethod
@@ -148,6 +152,8 @@ class Status:
         phase: Of the controller.
         reason: Why the last epoch of this session failed; empty if none did.
         left_ms: Until a deadline ends what goes on; -1 without one.
+        refused: Connections that the controller has turned away.
+        strangers: Messages of who is no member that it has dropped.
     """
 
     phase: str
@@ -155,6 +161,8 @@ class Status:
     stopping: bool
     reason: str
     left_ms: int
+    refused: int
+    strangers: int
     partitions: tuple[str, ...]
     links: tuple[LinkStatus, ...]
     members: tuple[MemberStatus, ...]

@@ -94,7 +94,7 @@ def worker_role(arguments: dict[str, str], pulse: Pulse) -> int:
     slot = int(arguments["slot"]) if arguments["slot"] else None
     return run_worker(
         WorkerOptions(
-            Meeting(arguments["endpoint"]),
+            Meeting(arguments["endpoint"], keys_in_file(arguments.get("secret", ""))),
             slot=slot,
             leased=True,
             pulse=pulse.beat,

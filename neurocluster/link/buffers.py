@@ -89,7 +89,7 @@ class LinkBuffers:
             outbound: Links that start here.
             window: Frames in flight.
             max_spikes: Spikes of a full packet.
-            epoch: Number of the epoch.
+            epoch: Number of the epoch; its mark, too, until `mark` sets one.
             burst_words: Most spikes that one received packet can cause.
             payload_bytes: Largest payload other than spikes.
             clock: Address of a clock function and its memory; default monotonic.
@@ -141,6 +141,10 @@ class LinkBuffers:
         self.pieces: list[I64] = []
         for k, link in enumerate(outbound):
             self._outbound(k, link, window, max_spikes, burst_words, payload_bytes)
+
+    def mark(self, mark: int) -> None:
+        """Set what packets carry of this epoch; others' are dropped."""
+        self.record["epoch"] = mark
 
     def _keep(self, array: npt.NDArray[np.generic]) -> int:
         self._kept.append(array)

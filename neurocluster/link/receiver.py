@@ -20,7 +20,7 @@ from neurocluster.wire import packet as w
 
 SPIKES, POTENTIALS, FAILED = w.SPIKES, w.POTENTIALS, w.FAILED
 HEADER = w.HEADER_BYTES
-VERSION = w.VERSION
+VERSION, FIELDS = w.VERSION, w.FIELDS
 SPAN_BYTES = 4 * BINS
 
 
@@ -61,6 +61,17 @@ def is_canonical(message_at: int, size: int) -> bool:
     return (
         widths and read_big(np.uint64(message_at) + np.uint64(44), 4) == size - HEADER
     )
+
+
+@jit
+def may_be_packet(message_at: int, size: int) -> bool:
+    """Tell whether a message begins as an array of as many fields, in any width."""
+    b = carray(pointer(np.uint64(message_at)), HEADER, np.uint8)
+    if size < FIELDS + 1:
+        return False
+    short = b[0] == 0xDC and b[1] == 0 and b[2] == FIELDS
+    long = b[0] == 0xDD and b[1] == 0 and b[2] == 0 and b[3] == 0 and b[4] == FIELDS
+    return b[0] == 0x90 | FIELDS or short or long
 
 
 @jit
@@ -119,7 +130,10 @@ def accept(node: Records, size: int, result: I64) -> int:
     time_ns = now_ns(node)
     at = np.uint64(node.message_at)
     if size > node.message_size or not is_canonical(node.message_at, size):
-        return r.NOT_CANONICAL
+        if may_be_packet(node.message_at, size):
+            return r.NOT_CANONICAL
+        node.strangers += 1
+        return r.STALE
     epoch, number = (
         np.int64(read_big(at + np.uint64(4), 4)),
         np.int64(read_big(at + np.uint64(9), 2)),

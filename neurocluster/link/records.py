@@ -13,7 +13,7 @@ from neurocluster.kernels.records import record
 NODE: Final = record(
     "clock_at",  # function: scratch address -> nanoseconds
     "clock_scratch_at",
-    "epoch",
+    "epoch",  # what packets carry of it, see `wire.packet.mark_of`
     "window",
     "max_spikes",
     "inbound_at",
@@ -34,7 +34,8 @@ NODE: Final = record(
     "partials",  # partial packets waiting for an idle inbox
     "outboxes",  # links with packets to send
     "idle",  # the next packet meets an idle inbox
-    "stale",  # packets of another epoch, dropped
+    "stale",  # packets without this epoch's mark, dropped
+    "strangers",  # messages that are no packets, dropped
     "fault_link",
     "fault_frame",
     "fault_expected",

@@ -23,7 +23,7 @@ class Account:
     def __init__(self) -> None:
         """Start empty."""
         self.epoch, self.partition = 0, -1
-        self._generation = self._lag_ns = self._go_cpu_ns = 0
+        self._generation = self._lag_ns = self._go_cpu_ns = self._strangers = 0
         self._totals, self._spikes = Totals(), dict[int, int]()
 
     def begin(self, generation: int) -> None:
@@ -48,9 +48,19 @@ class Account:
         """Take the counters of an epoch that is over."""
         data.add_to(self._totals)
         self._spikes = data.spikes()
+        self._strangers += data.strangers
 
-    def report(self, data: DataPath | None) -> dict[str, Any]:
-        """Return the tables of this session, those of a present epoch included."""
+    def strangers(self, data: DataPath | None) -> int:
+        """Return the messages of strangers that this process has dropped so far."""
+        return self._strangers + (data.strangers if data is not None else 0)
+
+    def report(self, data: DataPath | None, refused: int) -> dict[str, Any]:
+        """Return the tables of this session, those of a present epoch included.
+
+        Args:
+            data: Of the present epoch.
+            refused: Connections that this process has turned away.
+        """
         totals, spikes = copy.deepcopy(self._totals), self._spikes
         if data is not None:
             data.add_to(totals)
@@ -64,5 +74,7 @@ class Account:
             "run_cpu_ns": cpu_ns - (self._go_cpu_ns or cpu_ns),
             "rss_kib": int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),
             "loop_lag_ns_max": self._lag_ns,
+            "refused": refused,
+            "strangers": self.strangers(data),
         }
         return totals.report(spikes)

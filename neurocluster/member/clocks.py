@@ -129,6 +129,11 @@ class Clocks:
                 return UDP, source.offset.best, source.offset.jumps
         return SHARED, 0, 0
 
+    @property
+    def strangers(self) -> int:
+        """Return how many datagrams of strangers were dropped."""
+        return self._echo.strangers if self._echo is not None else 0
+
     def close(self) -> None:
         """Ask no more, answer no more; may be called twice."""
         if self._timer is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
@@ -24,7 +25,9 @@ from neurocluster.wire.control import Control, Kind, decode_control, encode_cont
 from neurocluster.wire.packet import decode_packet, encode_packet
 
 MALFORMED: Final = -100
-"""Fault of a message that is no packet."""
+"""Fault of a member's packet that is too large."""
+HELLOS: Final = 64
+"""Most messages that are read for a HELLO before others get their turn."""
 COUNTED: Final = ("spikes", "negative", "packets", "bytes")
 _log = logging.getLogger(__name__)
 
@@ -49,6 +52,10 @@ class EngineLike(Protocol):
 
 class DataPath:
     """Hold an inbox, an outlet a link, and the pump between them; `close` ends it.
+
+    What comes to the inbox without this epoch's mark is a stranger's: it is counted and
+    dropped. If a member sent it, its link's next packet is out of sequence, or the link
+    stands still; both end the epoch.
 
     Attributes:
         endpoint: Where others connect to the inbox.
@@ -86,6 +93,7 @@ class DataPath:
         self.echo = there.told_echo(echo.port) if echo is not None else ""
         self._outlets: list[ZmqOutlet] = []
         self.pump: Pump | None = None
+        self._soon = asyncio.get_running_loop().call_soon
 
     def connect(
         self, endpoints: Sequence[tuple[int, str]], hellos: Mapping[int, Control],
@@ -113,17 +121,31 @@ class DataPath:
             self._wake()
 
     def read_hello(self) -> Control | None:
-        """Return the next HELLO that waits, or None; drop what strangers sent."""
+        """Return the next HELLO that waits, or None; drop what strangers sent.
+
+        After a number of messages it wakes itself up again instead.
+        """
         buffer = self._engine.node.message
-        while (size := self._inbox.receive_into(buffer.data)) >= 0:
-            try:
-                message = decode_control(buffer[:size].tobytes())
-            except WireError as error:
-                _log.warning("dropped a stranger's message on a data link: %s", error)
-                continue
-            if message.kind is Kind.HELLO:
-                return message
+        for _ in range(HELLOS):
+            size = self._inbox.receive_into(buffer.data)
+            if size < 0:
+                return None
+            if (hello := _hello(buffer[:size].tobytes())) is not None:
+                return hello
+            self.drop()
+        self._soon(self._wake)
         return None
+
+    def drop(self) -> None:
+        """Count a message as a stranger's."""
+        self._engine.node.record["strangers"] += 1
+
+    @property
+    def strangers(self) -> int:
+        """Return how many messages of strangers were dropped, datagrams too."""
+        record = self._engine.node.record
+        dropped = int(record["strangers"][0]) + int(record["stale"][0])
+        return dropped + self._clocks.strangers
 
     def look(self) -> None:
         """Leave what arrived where it is; the inbox calls again when more comes."""
@@ -144,17 +166,21 @@ class DataPath:
         if code in FAULTS:
             return self._engine.fault(code)
         names = self._engine.node.inbound_names
-        return RemoteLinkError(names, "malformed packet", None, 0, 0)
+        return RemoteLinkError(names, "packet above the limit", None, 0, 0)
 
     def _other(self, data: bytes) -> int:
-        """Take a packet of wider integers; anything else is a member's fault."""
+        """Take a packet of wider integers; drop anything else."""
         node = self._engine.node
         try:
-            packet = encode_packet(decode_packet(data, len(node.message)))
-        except WireError as error:
-            _log.error("malformed packet of a member: %s", error)
-            return MALFORMED
+            decoded = decode_packet(data, len(node.message))
+        except WireError:
+            self.drop()
+            return 0
+        packet = encode_packet(decoded)
         if len(packet) > int(node.record["message_size"][0]):
+            if decoded.epoch != int(node.record["epoch"][0]):
+                self.drop()
+                return 0
             _log.error("a member's packet of %d bytes is above the limit", len(packet))
             return MALFORMED
         node.message[: len(packet)] = np.frombuffer(packet, np.uint8)
@@ -218,6 +244,15 @@ class DataPath:
         self._clocks.close()
         for outlet in self._outlets:
             outlet.close()
+
+
+def _hello(data: bytes) -> Control | None:
+    """Read a HELLO; None if it is none."""
+    try:
+        message = decode_control(data)
+    except WireError:
+        return None
+    return message if message.kind is Kind.HELLO else None
 
 
 def _rows(links: Records, last: I64) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from neurocluster.link.buffers import LinkSpec
@@ -32,8 +32,8 @@ class Duties(Protocol):
     def after_turn(self) -> None:
         """Do what follows a turn of the pump."""
 
-    def reports(self) -> bytes:
-        """Return the frame reports since the last call, rows of uint64."""
+    def reports(self) -> Sequence[bytes]:
+        """Return the frame reports since the last call, rows of uint64, in pieces."""
 
     def beat(self) -> dict[str, Any]:
         """Return the fields of BEAT that the links do not know: ``finished``."""

@@ -22,6 +22,7 @@ from neurocluster.member.duties import Duties
 from neurocluster.member.meeting import Meeting, Place
 from neurocluster.transport.sockets import Sockets
 from neurocluster.wire.control import Control, Kind
+from neurocluster.wire.packet import mark_of
 
 TICK_S: Final = 0.05
 SOCKETS: Final = 1024
@@ -111,7 +112,10 @@ class MemberRunner:
         while self.state.phase is s.Phase.BOUND:
             if (hello := data.read_hello()) is None:
                 return
+            stale = self.state.stale
             self.event(s.HelloReceived(hello))
+            if self.state.stale > stale:
+                data.drop()  # of another cluster, or of another epoch
         data.look()
 
     def wake(self) -> None:
@@ -174,6 +178,7 @@ class MemberRunner:
         try:
             if isinstance(built, Exception):
                 raise built
+            built.node.mark(mark_of(self.state.cluster, self.state.generation, epoch))
             secret = self.state.cluster if body["echo"] else ""
             self._data = DataPath(
                 self._sockets, built, self._place, body["settings"], self._woken,
@@ -222,21 +227,24 @@ class MemberRunner:
         """Send the counters, and the frame reports that came since."""
         self._send_frames()
         counters = self._data.counters() if self._data is not None else NO_COUNTERS
-        phase = self.state.phase.value
-        self.send(Kind.BEAT, {**counters, "phase": phase, **self._duties.beat()})
+        body = {
+            **counters, "phase": self.state.phase.value,
+            "refused": self._sockets.refused,
+            "strangers": self._account.strangers(self._data), **self._duties.beat(),
+        }  # fmt: skip
+        self.send(Kind.BEAT, body)
 
     def _send_frames(self) -> None:
         """Send the frame reports that came since, under the epoch they are of."""
-        rows = self._duties.reports()
-        if rows:
-            account, generation = self._account, self.state.generation
+        account, generation = self._account, self.state.generation
+        for rows in self._duties.reports():
             body = {"partition": account.partition, "rows": rows}
             message = Control(Kind.FRAMES, body, generation, account.epoch)
             self._contact.send(message)
 
     def report(self) -> dict[str, Any]:
         """Return the tables of this session: links and process."""
-        return self._account.report(self._data)
+        return self._account.report(self._data, self._sockets.refused)
 
     def _close_data(self) -> None:
         """Close the data sockets; keep what they counted."""

@@ -58,6 +58,11 @@ def print_report(
             f"Of {unknown:,} frames the worker that counted their spikes was lost; no "
             "sum has them in it."
         )
+    if any((strangers := summary["strangers"]).values()):
+        console.print(
+            f"Strangers: {strangers['connections_refused']:,} connections turned away,"
+            f" {strangers['messages_dropped']:,} messages dropped."
+        )
     if summary["oversubscribed"]:
         console.print(
             f"Note: {summary['workers']} workers and a client share "

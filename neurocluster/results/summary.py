@@ -40,10 +40,27 @@ def recovery_lines(recoveries: Sequence[Recovery]) -> list[dict[str, Any]]:
     ]
 
 
+def guests(
+    workers: Sequence[Mapping[str, Any]], controller: tuple[int, int]
+) -> dict[str, int]:
+    """Return what summary.json has of who was no member.
+
+    Args:
+        workers: Lines of workers.csv.
+        controller: Connections that it turned away, messages that it dropped.
+    """
+    counts = {"connections_refused": "refused", "messages_dropped": "strangers"}
+    return {
+        name: own + sum(worker.get(key) or 0 for worker in workers)
+        for own, (name, key) in zip(controller, counts.items(), strict=True)
+    }
+
+
 def summarise(
     network: Mapping[str, Any], table: FrameTable, data: Dataset,
     links: Sequence[Mapping[str, Any]], compared: Mapping[str, Any],
     recoveries: Sequence[Mapping[str, Any]] = (), seconds: float | None = None,
+    strangers: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the contents of summary.json; accuracies are fractions.
 
@@ -55,6 +72,7 @@ def summarise(
         compared: See `results.compare.compare`.
         recoveries: See `recovery_lines`.
         seconds: See `stream_seconds`; default that of the table.
+        strangers: See `guests`; default nobody.
     """
     good = table.good
     rows = table.rows[good]
@@ -83,6 +101,7 @@ def summarise(
         "frames_failed": len(table.errors),
         "frames_unreported": int((~known).sum()),
         "recoveries": list(recoveries),
+        "strangers": dict(strangers or guests((), (0, 0))),
         **_accuracies(table, data),
         **compared,
         "spikes_per_neuron": None if spikes is None else spikes / neurons,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,9 @@ from neurocluster.transport.sockets import (
 )
 
 CONTROL_BUDGET: Final = 64
+"""Most messages that are taken before others get their turn."""
+CONTROL_BUDGET_NS: Final = 2_000_000
+"""Time after which no further one is taken: large ones take long to read."""
 CONTROL_HWM: Final = 10_000
 GIVE_UP_MS: Final = 2000
 """A connection on which nothing is acknowledged for so long is made anew: TCP waits
@@ -27,10 +31,19 @@ ever longer between two tries, after 30 s without a network for up to 25 s more.
 the other process runs does not matter, its kernel acknowledges."""
 CONNECT_MS: Final = 1000
 """How long one try to connect may take."""
+PEER_HWM: Final = 16
+"""Messages of one peer that wait in the controller; more wait in the peer."""
+ANSWERS_HWM: Final = 2000
+"""Messages to one peer that wait: the reports of a second for a client that pauses,
+and not much of an asker that reads no answers."""
 
 
 class ControlSocket:
-    """Exchange control messages: ROUTER in the controller, DEALER elsewhere."""
+    """Exchange control messages: ROUTER in the controller, DEALER elsewhere.
+
+    Attributes:
+        strangers: Messages of another number of parts, dropped.
+    """
 
     def __init__(
         self,
@@ -67,6 +80,10 @@ class ControlSocket:
         self._on_message, self._on_refusal = on_message, on_refusal
         self._handshakes: Handshakes | None = None
         self._socket.set(zmq.TCP_MAXRT, GIVE_UP_MS)
+        if self._router:
+            self._socket.set(zmq.RCVHWM, PEER_HWM)
+            self._socket.set(zmq.SNDHWM, ANSWERS_HWM)
+        self.strangers = 0
         self._path: Path | None = None
         if bind is not None:
             self._socket.set(zmq.ROUTER_MANDATORY, 1)
@@ -101,6 +118,7 @@ class ControlSocket:
         return True
 
     def _turn(self) -> None:
+        end = time.monotonic_ns() + CONTROL_BUDGET_NS
         for _ in range(CONTROL_BUDGET):
             if self._socket.closed:
                 return
@@ -110,6 +128,10 @@ class ControlSocket:
                 return
             if len(parts) == 1 + self._router:
                 self._on_message(parts[0] if self._router else b"", parts[-1])
+            else:
+                self.strangers += 1
+            if time.monotonic_ns() > end:
+                break
         self._loop.call_soon(self._turn)
 
     def _watch_handshakes(self) -> Callable[[], None]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 IPC_PATH_BYTES: Final = 107
 """Longest path of a Unix domain socket."""
 HANDSHAKE_MS: Final = 2000
+BACKLOG: Final = 1024
+"""Connections that wait to be accepted: members among a flood of strangers."""
 
 
 class Sockets:
@@ -66,10 +68,14 @@ class Sockets:
         socket.set(zmq.RCVHWM, hwm)
         socket.set(zmq.MAXMSGSIZE, limit)
         socket.set(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
-        if not listens:
+        if listens:
+            socket.set(zmq.BACKLOG, BACKLOG)
+        else:
             socket.set(zmq.IPV6, 1)  # a name may have such an address only
         if self._keys is not None:
             encrypt(socket, self._keys, listens=listens)
+        if listens and self._gate is not None:
+            self._gate.watch(socket)
         return socket
 
     @property
@@ -79,7 +85,7 @@ class Sockets:
 
     @property
     def refused(self) -> int:
-        """Return how many strangers were turned away."""
+        """Return how many connections were turned away; see `Gate.refused`."""
         return self._gate.refused if self._gate is not None else 0
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgpack
 
 from neurocluster.errors import MalformedMessage, UnsupportedVersion
-from neurocluster.wire.packet import VERSION, unpack
+from neurocluster.wire.packet import VERSION, check_whole, unpack
 from neurocluster.wire.shapes import SHAPES
 
 FIELDS: Final = 5
@@ -22,7 +22,11 @@ MOST_ITEMS: Final = 1 << 16
 """Longest array in a control message (links of a plan, layers, reports)."""
 MOST_TEXT: Final = 1 << 16
 CONTROL_LIMIT: Final = 1 << 26
-"""Most bytes of a control message other than PREPARE, whose arrays set their own."""
+"""Most bytes of what a controller sends, PREPARE aside, whose arrays set their own."""
+MEMBER_LIMIT: Final = 1 << 20
+"""Most bytes of what a controller receives, from members and strangers."""
+ROWS_LIMIT: Final = 1 << 19
+"""Most bytes of rows in one FRAMES; a member with more sends several."""
 PREPARE_LIMIT: Final = 1 << 31
 
 
@@ -74,7 +78,8 @@ SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
     Kind.GO: {"roster": tuple},
     Kind.BEAT: {
         "received": bytes, "sent": bytes, "blocked": bool, "open_frames": int,
-        "frame": int, "packets": int, "finished": int, "phase": str,
+        "frame": int, "packets": int, "finished": int, "phase": str, "refused": int,
+        "strangers": int,
     },
     Kind.ACK: {},
     Kind.FRAMES: {"partition": int, "rows": bytes},
@@ -86,7 +91,7 @@ SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
     Kind.IDLE: {"report": dict},
     Kind.STOP: {},
     Kind.REPORT: {"report": dict},
-    Kind.TABLES: {"reports": tuple},
+    Kind.TABLES: {"reports": tuple, "refused": int, "strangers": int},
     Kind.FAILED: {"reason": str, "partition": (str, type(None))},
     Kind.BYE: {"reason": str},
     Kind.HELLO: {"cluster": str, "link": int, "width": int, "plan_hash": str},
@@ -137,6 +142,8 @@ def decode_control(data: bytes, limit: int = CONTROL_LIMIT) -> Control:
         UnsupportedVersion: It is of another version.
         MalformedMessage: A field is missing, unknown or of a wrong type.
     """
+    if len(data) <= MEMBER_LIMIT:
+        check_whole(data)
     values = unpack(
         data, limit, max_array_len=MOST_ITEMS, max_map_len=64, max_str_len=MOST_TEXT,
         max_bin_len=limit,

@@ -8,6 +8,7 @@ documents it for other languages.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import astuple, dataclass
 from typing import Any, Final
 
@@ -57,6 +58,40 @@ def encode_packet(packet: Packet) -> bytes:
         b"\xc6", len(p.payload).to_bytes(4), p.payload,
     ]  # fmt: skip
     return b"".join(parts)
+
+
+def mark_of(cluster: str, generation: int, epoch: int) -> int:
+    """Return the u32 that the packets of an epoch carry; see WIRE.md.
+
+    Who is no member of the epoch does not know it, so a packet that has it is a
+    member's, and one without it a stranger's, or late.
+
+    Args:
+        cluster: The cluster's name, which members only know.
+        generation: Of the controller.
+        epoch: Number of the epoch.
+    """
+    life = generation.to_bytes(8, "little") + epoch.to_bytes(4, "little")
+    digest = hashlib.blake2b(life, key=cluster.encode()[:64], digest_size=4).digest()
+    return int.from_bytes(digest, "little")
+
+
+def check_whole(data: bytes) -> None:
+    """Refuse msgpack that ends early, at no cost in memory.
+
+    Arrays are allocated when their length is read. Nested, each with a length far
+    beyond the end of the data, they would take 500 MB for a message of 5 KB.
+
+    Raises:
+        MalformedMessage: It is not whole.
+    """
+    unpacker = msgpack.Unpacker(max_buffer_size=len(data))
+    try:
+        unpacker.feed(data)
+        unpacker.skip()
+    except (ValueError, msgpack.OutOfData) as error:
+        message = f"no message: {type(error).__name__}: {error}"
+        raise MalformedMessage(message) from error
 
 
 def unpack(data: bytes, limit: int, **limits: int) -> Any:

@@ -43,18 +43,23 @@ CONTROLLER: Final = {
 """The controller that gives an ANSWER; start is in clock ticks since the boot."""
 STATUS: Final = {
     "phase": str, "epoch": int, "stopping": bool, "reason": str, "left_ms": int,
-    "partitions": tuple, "links": tuple, "members": tuple, "lost": tuple,
-    "recoveries": tuple,
+    "refused": int, "strangers": int, "partitions": tuple, "links": tuple,
+    "members": tuple, "lost": tuple, "recoveries": tuple,
 }  # fmt: skip
-"""Where a cluster stands; left_ms is -1 without a deadline."""
+"""Where a cluster stands; left_ms is -1 without a deadline. Connections that the
+control socket refused, and messages of strangers there, since the controller began."""
 MEMBER: Final = {
     "node": str, "role": str, "pid": int, "host": str, "slot": int, "ready": bool,
     "linked": bool, "told": bool, "phase": str, "heard_ms": int, "moved_ms": int,
     "blocked": bool, "open_frames": int, "frame": int, "finished": int, "packets": int,
-    "received": bytes, "sent": bytes,
+    "received": bytes, "sent": bytes, "refused": int, "strangers": int,
 }  # fmt: skip
-"""One member; slot is -1 without a wish, counters are those of its last BEAT."""
+"""One member; slot is -1 without a wish, counters are those of its last BEAT; what it
+refused and dropped as strangers' counts since its process began."""
 LOST: Final = {"node": str, "pid": int, "host": str, "how": str, "ago_ms": int}
+ROLES: Final = ("worker", "client")
+MOST_NAME: Final = 255
+"""Letters of a host's name, a version, a clock."""
 Check = Callable[[Any], bool]
 
 
@@ -103,6 +108,11 @@ def map_of(types: Mapping[str, type]) -> Check:
     return check
 
 
+def is_name(value: Any) -> bool:
+    """Tell whether a value is a text short enough to be kept and repeated."""
+    return isinstance(value, str) and len(value) <= MOST_NAME
+
+
 def tuple_of(check: Check) -> Check:
     """Return a check for a tuple of values that pass a check."""
     return lambda value: isinstance(value, tuple) and all(map(check, value))
@@ -148,6 +158,10 @@ SHAPES: Final[Mapping[str, Check]] = {
     "report": is_report,
     "reports": lambda value: all(map(is_report, value)),
     "what": lambda value: value in QUESTIONS,
+    "role": lambda value: value in ROLES,
+    "host": is_name,
+    "version": is_name,
+    "clock": is_name,
     "controller": is_controller,
     "status": is_status,
 }

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -20,7 +20,7 @@ from neurocluster.member.run import MemberRunner
 from neurocluster.member.state import EXIT_LOST, StopAsked
 from neurocluster.model.spec import spec_from_wire
 from neurocluster.version import VERSION
-from neurocluster.wire.control import Control
+from neurocluster.wire.control import ROWS_LIMIT, Control
 from neurocluster.worker.engine import Engine
 
 _log = logging.getLogger(__name__)
@@ -70,11 +70,13 @@ class WorkerDuties:
     def after_turn(self) -> None:
         """Do nothing."""
 
-    def reports(self) -> bytes:
-        """Return frame reports, rows of little-endian uint64."""
+    def reports(self) -> Sequence[bytes]:
+        """Return frame reports, rows of little-endian uint64, in pieces."""
         if self._engine is None:
-            return b""
-        return self._engine.take_reports().astype("<u8").tobytes()
+            return ()
+        table = self._engine.take_reports().astype("<u8")
+        most = max(1, ROWS_LIMIT // table[:1].nbytes) if len(table) else 1
+        return [table[k : k + most].tobytes() for k in range(0, len(table), most)]
 
     def beat(self) -> dict[str, Any]:
         """Return that only the client knows finished frames."""

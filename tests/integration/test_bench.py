@@ -10,6 +10,7 @@ VALUES = {
     "kernels_0.7", "cores_busy", "latency_p50", "latency_p99", "hop_p50", "hop_p99",
     "frames_per_second_pystep", "hop_cpu_native", "link_8", "link_4096", "ready_cold",
     "ready_forked", "first_result", "memory_worker", "memory_all", "lost",
+    "curve_link_256", "curve_link_8192_cpu_us", "curve_hop_p99_us", "curve_fps",
 }  # fmt: skip
 
 

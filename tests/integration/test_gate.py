@@ -1,13 +1,16 @@
 """Listening sockets admit the cluster's key, and nothing else."""
 
+import contextlib
 import socket
 import time
 
 import pytest
 import zmq
 
+from neurocluster.transport.gate import reply
 from neurocluster.transport.keys import Keys, make_keys
 from neurocluster.transport.sockets import Sockets, encrypt
+from tests.support.processes import wait_for
 
 WAIT_MS = 500
 
@@ -80,6 +83,48 @@ def test_without_a_handler_nobody_is_admitted():
         one.close()
     other.term()
     context.term()
+
+
+def count(listener, wanted, seconds=5):
+    """Wait until so many connections are counted; fail if it is any other number."""
+    wait_for(lambda: listener[1].refused >= wanted, seconds)
+    assert listener[1].refused == wanted
+
+
+def test_who_does_not_get_through_is_counted_whatever_it_sent(listener):
+    port = int(listener[3].rpartition(":")[2])
+    ends = [socket.create_connection(("127.0.0.1", port)) for _ in range(4)]
+    ends[1].send(b"GET / HTTP/1.1\r\n\r\n")
+    ends[2].send(b"\xff" + bytes(8) + b"\x7f\3\0CURVE" + bytes(47) + b"x" * 300)
+    ends[3].send(b"\xff" + bytes(8) + b"\x7f\3\0NULL" + bytes(48) + b"x" * 300)
+    count(listener, 4)
+    assert not heard(listener, make_keys(), server=listener[0].public)
+    count(listener, 5)
+    assert heard(listener, listener[0])
+    count(listener, 5)
+    for end in ends[1:]:
+        end.settimeout(4)
+        with contextlib.suppress(ConnectionResetError):
+            while end.recv(4096):
+                pass  # until it is closed at the other side
+    ends[0].settimeout(4)
+    assert len(ends[0].recv(64)) > 0  # the greeting; nothing was said in return
+    while ends[0].recv(64):
+        pass  # given up after 2 s
+    for end in ends:
+        end.close()
+    count(listener, 5)
+
+
+def test_a_question_of_another_mechanism_or_domain_is_refused():
+    key, place = b"k" * 32, [b"1.0", b"7", b"neurocluster", b"1.2.3.4", b""]
+    assert reply([*place, b"CURVE", key], key)[:3] == [b"1.0", b"7", b"200"]
+    other = [*place[:2], b"other", *place[3:]]
+    for question in (
+        [*place, b"CURVE", b"x" * 32], [*place, b"NULL"], [*place, b"PLAIN", b"u", key],
+        [*place, b"CURVE", key, key], [*other, b"CURVE", key],
+    ):  # fmt: skip
+        assert reply(question, key)[:3] == [b"1.0", b"7", b"400"]
 
 
 def test_half_open_and_garbled_handshakes_do_not_keep_members_out(listener):

@@ -23,7 +23,7 @@ from neurocluster.wire.packet import (
     encode_packet,
     packet_fields,
 )
-from neurocluster.wire.shapes import CONTROLLER, INBOUND_ROW, QUESTIONS
+from neurocluster.wire.shapes import CONTROLLER, INBOUND_ROW, QUESTIONS, ROLES
 from tests.support.status import entries, statuses
 
 LIMIT = 1 << 16
@@ -57,7 +57,8 @@ reports = st.fixed_dictionaries({
 })  # fmt: skip
 texts = st.text(max_size=9)
 SHAPED = {
-    "what": st.sampled_from(QUESTIONS), "controller": entries(CONTROLLER),
+    "what": st.sampled_from(QUESTIONS), "role": st.sampled_from(ROLES),
+    "controller": entries(CONTROLLER),
     "status": st.none() | statuses(),
     "inbound": link_rows, "outbound": link_rows, "report": reports,
     "reports": st.lists(reports, max_size=2).map(tuple),

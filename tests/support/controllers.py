@@ -59,6 +59,7 @@ def body(kind, peer, **changes):
         K.BEAT: {
             "received": b"", "sent": b"", "blocked": False, "open_frames": 0,
             "frame": 0, "packets": 0, "finished": -1, "phase": "running",
+            "refused": 0, "strangers": 0,
         },
         K.FRAMES: {"partition": 0, "rows": b""},
         K.FAULT: {

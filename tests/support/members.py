@@ -23,7 +23,7 @@ BODIES = {
     Kind.CONNECT: {"endpoints": ((5, "ipc://d"),), "clocks": ((3, ""),)},
     Kind.GO: {"roster": ({"partition": "b.0"},)},
     Kind.FRAMES: {"partition": 0, "rows": b""},
-    Kind.TABLES: {"reports": ()},
+    Kind.TABLES: {"reports": (), "refused": 0, "strangers": 0},
     Kind.FAILED: {"reason": "r", "partition": None},
     Kind.LOST: {"reason": "r", "partition": None},
 }

@@ -25,7 +25,7 @@ def member(node, pid=1, **changes):
         "host": "vm", "slot": -1, "ready": True, "linked": True, "told": True,
         "phase": "running", "heard_ms": 50, "moved_ms": 50, "blocked": False,
         "open_frames": 0, "frame": 0, "finished": -1, "packets": 0, "received": b"",
-        "sent": b"",
+        "sent": b"", "refused": 0, "strangers": 0,
     } | changes  # fmt: skip
 
 
@@ -39,6 +39,7 @@ def wire_status(members, links=CHAIN, **changes):
     names = dict.fromkeys(name for _, *ends in links for name in ends)
     body = {
         "phase": "run", "epoch": 1, "stopping": False, "reason": "", "left_ms": -1,
+        "refused": 0, "strangers": 0,
         "partitions": tuple(name for name in names if name != CLIENT), "links": links,
         "members": tuple(members), "lost": (), "recoveries": (),
     } | changes  # fmt: skip

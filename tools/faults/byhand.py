@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,12 +28,15 @@ ENVIRONMENT: Final = os.environ | {"NO_COLOR": "1"}
 class Command:
     """One running command; its output goes to a file."""
 
-    def __init__(self, folder: Path, name: str, *arguments: object) -> None:
-        """Start it in a folder."""
+    def __init__(
+        self, folder: Path, name: str, *arguments: object,
+        program: Sequence[str] = COMMAND,
+    ) -> None:  # fmt: skip
+        """Start it in a folder; ``program`` is what takes the arguments."""
         self.name, self._log = name, folder / f"{name}.log"
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                [*COMMAND, *map(str, arguments)], cwd=folder, env=ENVIRONMENT,
+                [*program, *map(str, arguments)], cwd=folder, env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         self.pid = self._process.pid
@@ -82,9 +85,11 @@ class Site:
         """End every command."""
         self._stack.close()
 
-    def start(self, name: str, *arguments: object) -> Command:
-        """Start a command."""
-        command = Command(self.folder, name, *arguments)
+    def start(
+        self, name: str, *arguments: object, program: Sequence[str] = COMMAND
+    ) -> Command:
+        """Start a command; see `Command`."""
+        command = Command(self.folder, name, *arguments, program=program)
         self._stack.callback(command.end)
         return command
 

@@ -216,8 +216,11 @@ class MemberProcess(Process):
                 self._say(message)
             case m.Beat():
                 counters = self.node.counters() if self.node else NO_COUNTERS
-                phase = self.state.phase.value
-                self.say(Kind.BEAT, {**counters, "phase": phase, **self._beat()})
+                body = {
+                    **counters, "phase": self.state.phase.value, "refused": 0,
+                    "strangers": 0, **self._beat(),
+                }  # fmt: skip
+                self.say(Kind.BEAT, body)
             case m.Build(epoch, body):
                 delay = self.world.loop.between(0.2, 4)
                 if self.world.loop.random.random() < 0.02:

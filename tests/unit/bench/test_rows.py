@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from neurocluster.bench import rows as r
-from neurocluster.bench.command import derived, waiting
+from neurocluster.bench.command import chosen, derived, waiting
 from neurocluster.bench.report import short, show
 from neurocluster.bench.rounds import Step, measure, order
 from neurocluster.errors import ClusterError, ConfigError
@@ -97,6 +97,15 @@ def test_a_failed_step_leaves_the_others():
     assert found.rounds == [{"good": 1.0}] * 2
     assert found.failures == {"bad": "lost"}
     assert "round 2/2, step 2/2: bad: failed: lost" in console.file.getvalue()
+
+
+def test_steps_are_chosen_by_their_words():
+    groups = [(step("link"), step("link, tcp")), (step("hop, tcp"),)]
+    assert chosen(groups, "") == groups
+    left = [[s.name for s in group] for group in chosen(groups, "tcp")]
+    assert left == [["link, tcp"], ["hop, tcp"]]
+    with pytest.raises(ConfigError, match="there are: link, link, tcp, hop, tcp"):
+        chosen(groups, "ssh")
 
 
 def test_a_broken_yardstick_ends_the_bench():

@@ -37,6 +37,16 @@ def test_long_names_and_numbers_fit():
     assert "12.0 s ago, took 0.04 s: partition convolution1.10" in text
 
 
+def test_strangers_are_told_where_they_came():
+    assert "Strangers" not in drawn(status([member("client"), member("a.0")]))
+    found = status([member("client"), member("a.0", 5, refused=1200)], strangers=3)
+    assert drawn(found).splitlines()[-3:] == [
+        "Strangers:",
+        "  controller: 0 connections turned away, 3 messages dropped",
+        "  a.0 (pid 5): 1,200 connections turned away, 0 messages dropped",
+    ]
+
+
 def test_it_says_what_each_waits_for():
     found = status(
         [

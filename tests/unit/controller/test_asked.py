@@ -1,6 +1,6 @@
 """What the controller's machine says and does when somebody asks from outside."""
 
-from neurocluster.controller.events import Finish, Send, StopAsked
+from neurocluster.controller.events import Finish, Send, StopAsked, Tick
 from neurocluster.controller.status import Status
 from neurocluster.wire.control import Kind
 from neurocluster.wire.shapes import is_status
@@ -41,6 +41,31 @@ def test_links_are_put_together_from_both_ends():
     driver.say(Kind.BEAT, B, received=rows((1, 37, 8)))
     link = status(driver).links[1]
     assert (link.sent, link.received, link.waiting, link.closing) == (40, 37, 3, 8)
+
+
+def test_who_is_no_member_is_counted():
+    driver = running()
+    driver.say(Kind.BEAT, A, B, refused=3, strangers=4)
+    for kind in (Kind.BEAT, Kind.READY, Kind.IDLE):
+        driver.say(kind, b"9")
+    driver.say(Kind.BEAT, A, generation=1)
+    driver.event(Tick(7, 20))
+    found = status(driver)
+    assert (found.refused, found.strangers) == (7, 24)
+    assert [(m.refused, m.strangers) for m in found.workers] == [(3, 4)] * 2
+    driver.say(Kind.IDLE, CLIENT)
+    driver.say(Kind.REPORT, A, B)
+    (tables,) = driver.messages(Kind.TABLES)
+    assert (tables.message.body["refused"], tables.message.body["strangers"]) == (7, 24)
+
+
+def test_what_a_member_counted_is_told_in_the_next_epoch_too():
+    driver = running()
+    driver.say(Kind.BEAT, A, refused=3, strangers=4)
+    driver.say(Kind.BYE, B)
+    driver.join(B)
+    (first, *_) = status(driver).workers
+    assert (first.told, first.refused, first.strangers) == (False, 3, 4)
 
 
 def test_a_lost_worker_is_a_recovery():

@@ -157,9 +157,9 @@ def fields(data):
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"\x9b\x01", packet(3)[:47], packet(3) + b"x", bytes(48),
-        packet(3)[:1] + b"\x02" + packet(3)[2:], msgpack.packb(fields(packet(3))),
-        bytes(10_000), packet(3, payload=bytes(20_000)),
+        packet(3)[:47], packet(3) + b"x", packet(3)[:1] + b"\x02" + packet(3)[2:],
+        msgpack.packb(fields(packet(3))), packet(3, payload=bytes(20_000)),
+        b"\xdc\0\x0b" + packet(3)[1:], b"\xdd\0\0\0\x0b" + packet(3)[1:],
     ],
 )  # fmt: skip
 def test_what_is_not_canonical_is_left_to_the_slow_decoder(data):
@@ -168,7 +168,21 @@ def test_what_is_not_canonical_is_left_to_the_slow_decoder(data):
     assert n.buffers.inbound["packets"].tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("at", [0, 3, 8, 11, 16, 19, 24, 29, 38, 43, 47])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"\x9b\x01", bytes(48), bytes(10_000), b"\x9a" + packet(3)[1:],
+        b"\xdc\0\x0c" + packet(3)[1:], b"\xdd\0\0\x0b\x0b" + packet(3)[1:],
+    ],
+)  # fmt: skip
+def test_what_is_no_packet_at_all_is_counted_and_dropped(data):
+    n = node()
+    assert n.accept(data) == r.STALE
+    assert n.buffers.record["strangers"][0] == 1
+    assert n.buffers.inbound["packets"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("at", [3, 8, 11, 16, 19, 24, 29, 38, 43, 47])
 def test_a_header_of_other_widths_is_not_canonical(at):
     data = bytearray(packet(3))
     data[at] ^= 1

@@ -1,6 +1,7 @@
 """Control messages: every field checked, every limit kept, bytes as WIRE.md says."""
 
 import re
+import tracemalloc
 from pathlib import Path
 
 import msgpack
@@ -39,7 +40,7 @@ SHAPED = {
     "roster": ({"partition": "p", "host": "h", "pid": 1, "endpoint": "e"},),
     "received": bytes(48), "sent": b"", "rows": bytes(40), "report": REPORT,
     "reports": (REPORT, {"inbound": (), "outbound": (), "worker": {}}),
-    "what": "ping", "status": STATUS,
+    "what": "ping", "status": STATUS, "role": "worker",
     "controller": {
         "pid": 7, "host": "h", "start": 1, "endpoint": "ipc://x", "version": "1",
     },
@@ -142,7 +143,20 @@ def test_limits_hold_before_anything_is_allocated():
         decode_control(deep)
 
 
+def test_a_short_message_takes_no_memory_however_long_it_claims_to_be():
+    """Each level claims an array of 65,536; together they would take 500 MB."""
+    bomb = b"\xdd\0\1\0\0" * 1000
+    tracemalloc.start()
+    with pytest.raises(MalformedMessage, match="no message: OutOfData"):
+        decode_control(bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100_000
+
+
 DAMAGED = {
+    "role": ["", "Client", "x" * 1000], "host": ["x" * 256], "version": ["x" * 256],
+    "clock": ["x" * 256],
     "inbound": [((3, "a->b", 0, 9, 9),), ((3, 4, 0, 9, 9, 2),), (7,), (LINK, ())],
     "outbound": [((True, "a->b", 0, 9, 9, 2),)],
     "endpoints": [(("ipc://x", 5),), (5,)],
