@@ -23,9 +23,9 @@ MOST_ITEMS: Final = 1 << 16
 MOST_TEXT: Final = 1 << 16
 CONTROL_LIMIT: Final = 1 << 26
 """Most bytes of what a controller sends, PREPARE aside, whose arrays set their own."""
-MEMBER_LIMIT: Final = 1 << 20
+MEMBER_LIMIT: Final = 1 << 18
 """Most bytes of what a controller receives, from members and strangers."""
-ROWS_LIMIT: Final = 1 << 19
+ROWS_LIMIT: Final = 1 << 17
 """Most bytes of rows in one FRAMES; a member with more sends several."""
 PREPARE_LIMIT: Final = 1 << 31
 

@@ -118,6 +118,8 @@ def _bomb(source: random.Random) -> bytes:
 def _large(source: random.Random) -> bytes:
     if source.getrandbits(1):
         return source.randbytes(LARGE)
+    if source.getrandbits(1):
+        return b"\xdc\xff\xff" + b"\x80" * 65_535  # each map takes 64 bytes
     rows = [source.getrandbits(8) for _ in range(LARGE // 2)]
     packed = msgpack.packb([1, int(Kind.BEAT), 0, 0, rows])
     return bytes(packed or b"")

@@ -68,9 +68,10 @@ def _written(first: bytes, messages: Sequence[bytes], count: int, to: Address) -
     made = 0
     for _, part in _parts(messages, count, BURST):
         data = first + b"".join(part)
-        made += 1
-        with contextlib.suppress(OSError), socket.create_connection(to, LATE_S) as end:
-            end.sendall(data)
+        with socket.create_connection(to, LATE_S) as end:
+            made += 1
+            with contextlib.suppress(OSError):  # it was closed at the first bad byte
+                end.sendall(data)
     return Sent(count, made)
 
 
