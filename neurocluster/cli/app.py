@@ -11,8 +11,8 @@ from neurocluster.cli.exits import CODES
 from neurocluster.version import VERSION
 
 ORDER: Final = (
-    "run", "controller", "worker", "stream", "status", "stop", "keygen", "describe",
-    "warm", "bench",
+    "run", "controller", "worker", "stream", "status", "stop", "keygen", "doctor",
+    "describe", "warm", "bench", "probe",
 )  # fmt: skip
 """As help lists the commands."""
 

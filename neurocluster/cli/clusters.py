@@ -40,6 +40,10 @@ from neurocluster.cli.reach import (
     meeting_of,
 )
 
+DieWithStdin = Annotated[
+    bool, typer.Option("--die-with-stdin", help="End when standard input does.")
+]
+
 
 @app.command()
 def controller(
@@ -113,9 +117,7 @@ def worker(
     spares: Annotated[
         int, typer.Option(min=0, help="Further workers that stand by.")
     ] = 0,
-    die_with_stdin: Annotated[
-        bool, typer.Option("--die-with-stdin", help="End when standard input does.")
-    ] = False,
+    die_with_stdin: DieWithStdin = False,
     key: Key = None, insecure: Insecure = False, bind: Bind = None,
     advertise: Advertise = None, interface: Interface = None, ports: PortRange = None,
     log: Level = "info",
@@ -141,6 +143,35 @@ def worker(
         return worker_command(
             meeting, wishes, alone=alone, die_with_stdin=die_with_stdin
         )
+
+    guarded(action)
+
+
+@app.command(hidden=True)
+def probe(
+    connect: Connect,
+    host: Annotated[
+        str | None,
+        typer.Option(help="What the doctor calls this host; default its Slurm name."),
+    ] = None,
+    die_with_stdin: DieWithStdin = False,
+    key: Key = None, insecure: Insecure = False, bind: Bind = None,
+    advertise: Advertise = None, interface: Interface = None, ports: PortRange = None,
+    log: Level = "info",
+) -> None:  # fmt: skip
+    """Answer the doctor's questions on this host; 'neurocluster doctor' starts it."""
+
+    def action() -> int:
+        from neurocluster.doctor.probe import run_probe
+        from neurocluster.launch.slurm import this_node
+
+        log_level(log)
+        meeting = meeting_of(
+            connect, key, insecure=insecure, bind=bind, advertise=advertise,
+            interface=interface, ports=ports,
+        )  # fmt: skip
+        name = host or this_node()
+        return run_probe(meeting, name, die_with_stdin=die_with_stdin)
 
     guarded(action)
 

@@ -58,7 +58,7 @@ def describe_command(
     traffic = predict_traffic(config, fixed, plan, data.images[:SAMPLE])
     text = describe_plan(fixed, plan, bound, traffic) | describe_memory(memory)
     if hosts:
-        place_plan(text, predict_placement(bound, plan, hosts, traffic))
+        place_plan(text, predict_placement(config, fixed, plan, hosts))
     if json:
         print(json_.dumps(text))
     else:

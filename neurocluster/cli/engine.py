@@ -10,7 +10,7 @@ from typing import Final
 
 from neurocluster.cluster.base import Cluster
 from neurocluster.errors import ConfigError
-from neurocluster.launch.hosts import HostEntry, read_hosts
+from neurocluster.launch.hosts import HostEntry, no_ssh, read_hosts
 from neurocluster.model.placement import Host
 from neurocluster.transport.address import Reach
 
@@ -40,18 +40,9 @@ def engine_of(
         ConfigError: The options contradict each other, the hosts file is wrong, or
             what the engine needs is not there.
     """
-    engine = engine or ("local" if hosts is None else "ssh")
-    if engine not in ENGINES:
-        message = f"engine: {engine!r} is none of {', '.join(ENGINES)}"
-        raise ConfigError(message)
-    if (hosts is None) == (engine == "ssh"):
-        message = "hosts: the file and --engine ssh go together"
-        raise ConfigError(message)
-    reach = Reach(advertise=advertise, interface=interface)
+    engine = engine_name(engine, hosts)
+    reach = reach_of(engine, advertise, interface)
     if engine == "local":
-        if reach != Reach():
-            message = "advertise, interface: they say how other hosts reach this one"
-            raise ConfigError(message)
         return None
     if engine == "slurm":
         from neurocluster.cluster.slurm import SlurmCluster
@@ -61,14 +52,39 @@ def engine_of(
     return _ssh(read_hosts(hosts or Path()), reach)
 
 
+def engine_name(engine: str | None, hosts: Path | None) -> str:
+    """Return what starts workers, given what options say.
+
+    Raises:
+        ConfigError: There is no such engine, or it does not go with a hosts file.
+    """
+    engine = engine or ("local" if hosts is None else "ssh")
+    if engine not in ENGINES:
+        message = f"engine: {engine!r} is none of {', '.join(ENGINES)}"
+        raise ConfigError(message)
+    if (hosts is None) == (engine == "ssh"):
+        message = "hosts: the file and --engine ssh go together"
+        raise ConfigError(message)
+    return engine
+
+
+def reach_of(engine: str, advertise: str | None, interface: str | None) -> Reach:
+    """Return how other hosts reach this machine.
+
+    Raises:
+        ConfigError: There are no others.
+    """
+    reach = Reach(advertise=advertise, interface=interface)
+    if engine == "local" and reach != Reach():
+        message = "advertise, interface: they say how other hosts reach this one"
+        raise ConfigError(message)
+    return reach
+
+
 def _ssh(entries: Sequence[HostEntry], reach: Reach) -> Engine:
     try:
         from neurocluster.cluster.ssh import SshCluster
     except ModuleNotFoundError as error:
-        message = (
-            f"hosts: {error.name} is not installed; install the extra: "
-            "pip install 'neurocluster[ssh]'"
-        )
-        raise ConfigError(message) from error
+        raise no_ssh(error) from error
     there = tuple(entry.host for entry in entries)
     return Engine(partial(SshCluster, entries, reach=reach), there)

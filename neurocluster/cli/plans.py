@@ -1,4 +1,4 @@
-"""Define the commands that stream nothing: `describe`, `warm` and `bench`."""
+"""Define the commands that stream nothing: `doctor`, `describe`, `warm`, `bench`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from neurocluster.cli.exits import guarded
 from neurocluster.cli.options import (
     Config,
     Data,
+    Deadline,
     EngineName,
     Fire,
     Hosts,
@@ -24,11 +25,13 @@ from neurocluster.cli.options import (
     Place,
     QuantizerOption,
     Quiet,
+    Spares,
     SplitOption,
     Threshold,
     Window,
     configured,
 )
+from neurocluster.cli.reach import Advertise, Interface, Key
 
 
 @app.command()
@@ -56,6 +59,51 @@ def describe(
 
         there = engine_of(engine, hosts)
         return describe_command(configured(config, given), there, json=json)
+
+    guarded(action)
+
+
+@app.command()
+def doctor(
+    hosts: Hosts = None, engine: EngineName = None,
+    connect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE-or-ENDPOINT",
+            help="Also look whether the controller that it names can be reached.",
+        ),
+    ] = None,
+    key: Key = None, advertise: Advertise = None, interface: Interface = None,
+    network: Network = None, data: Data = None, threshold: Threshold = None,
+    quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
+    split: SplitOption = None, window: Window = None, max_spikes: MaxSpikes = None,
+    hwm: Hwm = None, spares: Spares = None, deadline_s: Deadline = None,
+    config: Config = None, json: Json = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Leave out what is well.")
+    ] = False,
+) -> None:  # fmt: skip
+    """Find what would keep a run from starting or mislead it; say what to change.
+
+    It looks at this machine, or with --hosts or --engine slurm starts a probe on every
+    host, which meets this machine as a worker would and tries to reach all others:
+    versions, ways, clocks, cores, descriptors, memory, kernels, folders and keys, for
+    the plan that the options describe. Give it the options that you will give to run.
+
+    Exit codes: 0 no error (warnings, perhaps), 1 an error was found, 2 usage, 130
+    interrupted.
+
+    Example: neurocluster doctor --hosts hosts.toml --split conv1=rows:4
+    """
+    given = dict(locals())
+
+    def action() -> int:
+        from neurocluster.cli.doctor import Secrets, doctor_command
+
+        return doctor_command(
+            configured(config, given), engine, hosts, Secrets(connect, key),
+            advertise, interface, json=json, quiet=quiet,
+        )  # fmt: skip
 
     guarded(action)
 

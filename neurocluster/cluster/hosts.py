@@ -11,12 +11,10 @@ from typing import Any, Final
 from neurocluster.cluster.base import Cluster
 from neurocluster.config import RunConfig
 from neurocluster.controller.connection import Connection, connection_text
-from neurocluster.data.idx import load_dataset
 from neurocluster.errors import ClusterError, StartTimeout
 from neurocluster.launch.base import Exit, HostLauncher, Share, shares_of
 from neurocluster.launch.logs import log_end
-from neurocluster.launch.memory import MemoryBound
-from neurocluster.launch.predict import SAMPLE, predict_placement, predict_traffic
+from neurocluster.launch.predict import predict_placement
 from neurocluster.member.meeting import Meeting
 from neurocluster.model.convert import convert
 from neurocluster.model.placement import Host
@@ -66,12 +64,9 @@ class HostCluster(Cluster):
         raise NotImplementedError
 
     def _placed(self) -> dict[str, str]:
-        config, plan = self.config, self.plan
+        config = self.config
         fixed = convert(self.graph, config.threshold or None, config.offset)
-        images = load_dataset(config.data).images[:SAMPLE]
-        traffic = predict_traffic(config, fixed, plan, images)
-        bound = MemoryBound(config, fixed, plan)
-        return predict_placement(bound, plan, self._hosts, traffic)
+        return predict_placement(config, fixed, self.plan, self._hosts)
 
     def _place(self) -> dict[str, str]:
         return {

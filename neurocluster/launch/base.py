@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+WORKER, PROBE = "worker", "probe"
+"""What a launcher runs on a host: a parent of workers, or a probe of the doctor."""
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
@@ -56,7 +59,7 @@ class Share:
 
 
 class HostLauncher(Protocol):
-    """Start a parent of workers on each host of some engine; `stop` ends them all.
+    """Start a parent of workers, or a probe, on each host; `stop` ends them all.
 
     Attributes:
         on_exit: Told of a parent that ended though nobody asked it to; its slot is the
@@ -68,6 +71,9 @@ class HostLauncher(Protocol):
 
     async def open(self) -> None:
         """Reach every host, or raise `StartTimeout` that lists those that are not."""
+
+    async def reach(self) -> dict[str, str]:
+        """Reach every host that can be; return why not, by each other's name."""
 
     def start(self, shares: Mapping[str, Share], connection: str) -> None:
         """Start what the hosts are to run.

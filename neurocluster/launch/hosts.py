@@ -69,6 +69,15 @@ _TYPES: Final[Mapping[str, type]] = {
 _RANGES: Final = {"port": (1, 65535), "cores": (1, 4096)}
 
 
+def no_ssh(error: ModuleNotFoundError) -> ConfigError:
+    """Return what to tell who lacks what reaches hosts."""
+    message = (
+        f"hosts: {error.name} is not installed; install the extra: "
+        "pip install 'neurocluster[ssh]'"
+    )
+    return ConfigError(message)
+
+
 def read_hosts(path: Path) -> tuple[HostEntry, ...]:
     """Read a hosts file: a table ``host`` each, and ``defaults`` of all.
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from neurocluster.config import RunConfig
+from neurocluster.data.idx import load_dataset
 from neurocluster.kernels.chain import Chain
 from neurocluster.launch.memory import MemoryBound
 from neurocluster.model.convert import FixedNetwork
@@ -66,12 +67,14 @@ def predict_costs(
 
 
 def predict_placement(
-    bound: MemoryBound, plan: Plan, hosts: Sequence[Host], traffic: list[float]
+    config: RunConfig, fixed: FixedNetwork, plan: Plan, hosts: Sequence[Host]
 ) -> dict[str, str]:
-    """Return the host of each partition, given the traffic; see `place`.
+    """Return the host of each partition: as the settings pin it, or as predicted.
 
     Raises:
         PartitionError: The settings pin what is not there.
     """
-    cost = predict_costs(bound, plan, traffic)
-    return place(plan, hosts, cost=cost, traffic=traffic, pins=bound.config.place)
+    images = load_dataset(config.data).images[:SAMPLE]
+    traffic = predict_traffic(config, fixed, plan, images)
+    cost = predict_costs(MemoryBound(config, fixed, plan), plan, traffic)
+    return place(plan, hosts, cost=cost, traffic=traffic, pins=config.place)

@@ -20,7 +20,7 @@ from typing import Final
 
 from neurocluster.controller.reasons import exit_cause
 from neurocluster.errors import ConfigError
-from neurocluster.launch.base import Capabilities, Exit, Share
+from neurocluster.launch.base import WORKER, Capabilities, Exit, Share
 from neurocluster.model.placement import Host
 
 CONNECTION: Final = "NEUROCLUSTER_CONNECTION"
@@ -78,8 +78,15 @@ class SlurmLauncher:
 
     capabilities = Capabilities(restarts="none", per_task=False, stdin_lease=False)
 
-    def __init__(self, hosts: Sequence[Host], logs: Path) -> None:
-        """Take the nodes; what their workers print goes to ``logs/<node>.log``."""
+    def __init__(self, hosts: Sequence[Host], logs: Path, runs: str = WORKER) -> None:
+        """Take the nodes; what they print goes to ``logs/<node>.log``.
+
+        Args:
+            hosts: Where to start something.
+            logs: Folder of what they print.
+            runs: `base.WORKER` or `base.PROBE`.
+        """
+        self._runs = runs
         self._hosts, self._logs = tuple(hosts), logs
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
@@ -89,7 +96,12 @@ class SlurmLauncher:
 
     async def open(self) -> None:
         """Make the folder of logs; Slurm has reached the nodes already."""
+        await self.reach()
+
+    async def reach(self) -> dict[str, str]:
+        """Make the folder of logs; no node is out of reach."""
         self._logs.mkdir(parents=True, exist_ok=True)
+        return {}
 
     def start(self, shares: Mapping[str, Share], connection: str) -> None:
         """Start the step; see `HostLauncher`."""
@@ -109,7 +121,8 @@ class SlurmLauncher:
             "--kill-on-bad-exit=0", "--wait=0", "--no-kill", "--input=none",
             "--unbuffered", f"--output={self._logs}/%N.log",
             f"--error={self._logs}/%N.log", "--open-mode=append", sys.executable,
-            "-m", "neurocluster", "worker", "--connect", "env", "--slots", "env",
+            "-m", "neurocluster", self._runs, "--connect", "env",
+            *(["--slots", "env"] if self._runs == WORKER else []),
         ]  # fmt: skip
 
     async def _run(self, command: list[str], environment: Mapping[str, str]) -> None:
@@ -165,6 +178,11 @@ class SlurmLauncher:
                 done, _ = await asyncio.wait([task], timeout=STOP_S)
 
 
+def this_node() -> str:
+    """Return what Slurm calls this node; empty outside of a job."""
+    return os.environ.get(NODE, "")
+
+
 def what_srun_says(line: str) -> tuple[str, str]:
     """Return the node that a line of srun's gives up, and the words; or nothing."""
     if found := TASK_ENDED.search(line):
@@ -186,7 +204,7 @@ def share_of_this_node() -> Share:
     Raises:
         ConfigError: It says nothing of this node.
     """
-    node = os.environ.get(NODE, "")
+    node = this_node()
     try:
         slots, spares = json.loads(os.environ.get(SHARES, "{}"))[node]
         return Share(tuple(map(int, slots)), int(spares))

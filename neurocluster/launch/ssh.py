@@ -1,4 +1,4 @@
-"""Start workers on other hosts by ssh; they end with their connection.
+"""Start workers, or probes, on other hosts by ssh; they end with their connection.
 
 Each host has one small parent of workers (`launch.nanny`), which starts a crashed one
 again. What it must know, the cluster's key among it, comes as the first line of its
@@ -19,9 +19,9 @@ from typing import Any, Final
 import asyncssh
 
 from neurocluster.errors import StartTimeout
-from neurocluster.launch.base import Capabilities, Exit, Share
+from neurocluster.launch.base import WORKER, Capabilities, Exit, Share
 from neurocluster.launch.hosts import HostEntry
-from neurocluster.launch.restarts import Restarts
+from neurocluster.launch.restarts import MOST_RESTARTS, Restarts
 
 CONNECT_S: Final = 10.0
 KEEPALIVE_S: Final = 1.0
@@ -47,14 +47,23 @@ class SshLauncher:
 
     capabilities = Capabilities(restarts="launcher", per_task=False, stdin_lease=True)
 
-    def __init__(self, hosts: Sequence[HostEntry], logs: Path) -> None:
-        """Take the hosts; what their workers print goes to ``logs/<host>.log``."""
+    def __init__(
+        self, hosts: Sequence[HostEntry], logs: Path, runs: str = WORKER
+    ) -> None:
+        """Take the hosts; what they print goes to ``logs/<host>.log``.
+
+        Args:
+            hosts: Where to start something.
+            logs: Folder of what they print.
+            runs: `base.WORKER` or `base.PROBE`; a probe is not started again.
+        """
+        self._runs = runs
         self._hosts, self._logs = {host.name: host for host in hosts}, logs
         self._connections: dict[str, asyncssh.SSHClientConnection] = {}
         self._parents: dict[str, asyncio.Task[None]] = {}
         self._processes: dict[str, asyncssh.SSHClientProcess[str]] = {}
         self._away_s: dict[str, float] = {}
-        self._restarts = Restarts()
+        self._restarts = Restarts(MOST_RESTARTS if runs == WORKER else 0)
         self._stopping = False
         self.on_exit: Callable[[Exit], None] = lambda _exit: None
 
@@ -64,20 +73,24 @@ class SshLauncher:
         Raises:
             StartTimeout: Some cannot be reached; the message lists them with reasons.
         """
+        if problems := await self.reach():
+            await self.stop()
+            lines = "".join(f"\n  {name} {why}" for name, why in problems.items())
+            count = f"{len(problems)} of {len(self._hosts)}"
+            message = f"{count} hosts do not let us in:{lines}"
+            raise StartTimeout(message)
+
+    async def reach(self) -> dict[str, str]:
+        """Connect to every host that lets us in; return why not, by the others."""
         self._logs.mkdir(parents=True, exist_ok=True)
         found = await asyncio.gather(
             *map(self._connect, self._hosts.values()), return_exceptions=True
         )
-        problems = [
-            f"{name} ({host.where} port {host.port}): {words(error)}"
+        return {
+            name: f"({host.where} port {host.port}): {words(error)}"
             for (name, host), error in zip(self._hosts.items(), found, strict=True)
             if isinstance(error, BaseException)
-        ]
-        if problems:
-            await self.stop()
-            lines = "".join(f"\n  {problem}" for problem in problems)
-            message = f"{len(problems)} of {len(found)} hosts do not let us in:{lines}"
-            raise StartTimeout(message)
+        }
 
     async def _connect(self, host: HostEntry) -> None:
         options: dict[str, Any] = {
@@ -96,10 +109,8 @@ class SshLauncher:
     def start(self, shares: Mapping[str, Share], connection: str) -> None:
         """Start the parents, and again when a host comes back; see `HostLauncher`."""
         for name, share in shares.items():
-            options = ["--spares", str(share.spares)]
-            if share.slots:
-                options += ["--slots", ",".join(map(str, share.slots))]
-            command = worker_command(self._hosts[name], options)
+            options = _wishes(share) if self._runs == WORKER else ["--host", name]
+            command = host_command(self._hosts[name], self._runs, options)
             keep = self._keep(name, command, connection)
             self._parents[name] = asyncio.create_task(keep)
 
@@ -192,14 +203,19 @@ async def _closed(connection: asyncssh.SSHClientConnection) -> None:
         pass  # it was lost before
 
 
-def worker_command(host: HostEntry, options: Sequence[str]) -> str:
-    """Return the shell command that runs a host's workers."""
+def _wishes(share: Share) -> list[str]:
+    slots = ["--slots", ",".join(map(str, share.slots))] if share.slots else []
+    return ["--spares", str(share.spares), *slots]
+
+
+def host_command(host: HostEntry, runs: str, options: Sequence[str]) -> str:
+    """Return the shell command that runs a host's workers, or its probe."""
     reach: Mapping[str, str | None] = {
         "--bind": host.bind, "--advertise": host.advertise,
         "--interface": host.interface, "--ports": host.ports,
     }  # fmt: skip
     command = ["env", *(f"{k}={v}" for k, v in host.environment.items()), host.python]
-    command += ["-m", "neurocluster", "worker", "--connect", "-", "--die-with-stdin"]
+    command += ["-m", "neurocluster", runs, "--connect", "-", "--die-with-stdin"]
     for option, value in reach.items():
         command += [option, value] if value is not None else []
     folder = shlex.quote(host.folder)

@@ -45,6 +45,7 @@ class Echo:
     Attributes:
         port: Where it listens.
         on_answer: Called with the number of the question, and its stamps.
+        on_ask: Called with the number of another's question.
         strangers: Datagrams of others, dropped.
     """
 
@@ -66,6 +67,7 @@ class Echo:
         self._secret, self._clock = secret, clock
         self.strangers = 0
         self.on_answer: Callable[[int, Probe], None] = lambda _number, _probe: None
+        self.on_ask: Callable[[int], None] = lambda _number: None
         self._end = _bound(host, ports)
         self.port = int(self._end.getsockname()[1])
         self._loop = asyncio.get_running_loop()
@@ -87,6 +89,7 @@ class Echo:
         kind, number, asked, heard, answered = _FORM.unpack(body)
         if kind == ASK:
             self._send(ANSWER, number, (asked, now_ns, self._clock()), who)
+            self.on_ask(number)
         elif kind == ANSWER:
             self.on_answer(number, Probe(asked, heard, answered, now_ns))
 

@@ -11,7 +11,7 @@ from neurocluster.errors import ConfigError
 from neurocluster.launch.base import Share, shares_of
 from neurocluster.launch.hosts import HostEntry, read_hosts
 from neurocluster.launch.slurm import allocated, parse_cpus, share_of_this_node
-from neurocluster.launch.ssh import worker_command
+from neurocluster.launch.ssh import host_command
 from neurocluster.model.placement import Host
 
 GOOD = """
@@ -85,7 +85,7 @@ def test_the_command_quotes_what_it_is_given():
         "n1", python="/opt/my env/python", folder="a b", environment={"A": "x y"},
         interface="eth1", ports="7000-7100",
     )  # fmt: skip
-    command = worker_command(host, ["--slots", "0,1"])
+    command = host_command(host, "worker", ["--slots", "0,1"])
     assert command.startswith("mkdir -p 'a b' && cd 'a b' && exec env 'A=x y' ")
     words = shlex.split(command)
     assert words[words.index("exec") :] == [

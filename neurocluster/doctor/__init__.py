@@ -1,0 +1,1 @@
+"""Find what would keep a cluster from running, before anything of it starts."""
