@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -21,6 +21,7 @@ from neurocluster.cli.frames import check_images, frames_of
 from neurocluster.cli.progress import warm_with_progress
 from neurocluster.cli.terminal import paper, terminal
 from neurocluster.config import RunConfig
+from neurocluster.controller.connection import FILE
 from neurocluster.data.idx import load_dataset
 from neurocluster.doctor.examine import examine_alone, examine_hosts
 from neurocluster.doctor.findings import Finding, Level, worst
@@ -47,7 +48,8 @@ from neurocluster.model.split import parse_splits
 from neurocluster.transport.address import Reach
 
 Done = tuple[Seen, list[Finding]]
-"""What was seen, and what is to be said of secrets."""
+"""What was seen, and what is to be said of a controller."""
+NAME_IT: Final = "name a connection file, or an endpoint and a key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,9 @@ def doctor_command(
         progress.close()
     if done is None:
         return EXIT_INTERRUPTED
-    seen, about_secrets = done
-    findings = [*about_secrets, *judge_logins(patients.entries.values())]
+    seen, controller = done
+    findings = [*_about_files(secrets), *controller]
+    findings += judge_logins(patients.entries.values())
     findings += _judge(seen, needs, patients)
     if json:
         print(json_.dumps(as_json(findings, seen, needs)))
@@ -120,7 +123,7 @@ async def _examine(
     patients: Patients, reach: Reach, deadline_s: float, secrets: Secrets,
     progress: Progress,
 ) -> Done:  # fmt: skip
-    about = await _about_secrets(secrets)
+    about = await _about_controller(secrets)
     if not patients.hosts:
         return await examine_alone(), about
     with tempfile.TemporaryDirectory(prefix="nc-doctor-") as folder:
@@ -132,18 +135,26 @@ async def _examine(
     return seen, about
 
 
-async def _about_secrets(secrets: Secrets) -> list[Finding]:
-    """Judge a key file, a connection file, and the controller that it names."""
+def _about_files(secrets: Secrets) -> list[Finding]:
+    """Judge a key file and a connection file."""
     found = [judge_key_file(secrets.key)] if secrets.key is not None else []
+    if secrets.connect is not None and is_file(secrets.connect):
+        path = Path(secrets.connect)
+        found.append(judge_connection_file(path / FILE if path.is_dir() else path))
+    return found
+
+
+async def _about_controller(secrets: Secrets) -> list[Finding]:
+    """Judge the controller that a connection file or an endpoint names, if any does."""
     if secrets.connect is None:
-        return found
-    if is_file(secrets.connect):
-        found.append(judge_connection_file(Path(secrets.connect)))
+        return []
     try:
         connection = find_connection(secrets.connect, secrets.key)
-    except ConfigError:
-        return found  # the files were judged
-    return [*found, await judge_controller(connection)]
+    except ConfigError as error:
+        if is_file(secrets.connect):
+            return []  # the files were judged
+        return [Finding(HERE, "controller", Level.ERROR, str(error), NAME_IT)]
+    return [await judge_controller(connection)]
 
 
 def _judge(seen: Seen, needs: Needs, patients: Patients) -> list[Finding]:

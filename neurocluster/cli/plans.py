@@ -12,7 +12,6 @@ from neurocluster.cli.exits import guarded
 from neurocluster.cli.options import (
     Config,
     Data,
-    Deadline,
     EngineName,
     Fire,
     Hosts,
@@ -77,7 +76,11 @@ def doctor(
     network: Network = None, data: Data = None, threshold: Threshold = None,
     quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
     split: SplitOption = None, window: Window = None, max_spikes: MaxSpikes = None,
-    hwm: Hwm = None, spares: Spares = None, deadline_s: Deadline = None,
+    hwm: Hwm = None, spares: Spares = None,
+    deadline_s: Annotated[
+        float | None,
+        typer.Option("--deadline-s", help="Seconds for all hosts; default 30."),
+    ] = None,
     config: Config = None, json: Json = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Leave out what is well.")

@@ -31,7 +31,7 @@ EVENTS: Final = (
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
     | zmq.EVENT_DISCONNECTED
 )  # fmt: skip
-REFUSED: Final = "it refuses our key"
+NONE: Final = "it is no endpoint, as tcp://HOST:PORT is one"
 STRANGE: Final = "what listens there speaks otherwise: not a neurocluster, or no key"
 CLOSED: Final = "what listens there ends the connection: another cluster's key, perhaps"
 MUTE: Final = "it is connected, but what listens there does not answer"
@@ -91,7 +91,7 @@ async def knock(
         talk: False if it sends nothing back; the handshake is all, then.
 
     Raises:
-        ConfigError: It is no endpoint.
+        ConfigError: ZeroMQ does not take it.
     """
     end = time.monotonic() + seconds
     if problem := await _plain(endpoint, seconds):
@@ -115,14 +115,18 @@ async def knock(
 
 async def _plain(endpoint: str, seconds: float) -> str:
     """Return why the system cannot connect; it says more than ZeroMQ does."""
-    parts = urlsplit(endpoint)
     try:
+        parts = urlsplit(endpoint)
         async with asyncio.timeout(seconds):
-            if parts.scheme == "ipc":
+            if endpoint.startswith("ipc://"):
                 made = asyncio.open_unix_connection(endpoint.removeprefix("ipc://"))
-            else:
+            elif endpoint.startswith("tcp://") and parts.hostname and parts.port:
                 made = asyncio.open_connection(parts.hostname, parts.port)
+            else:
+                return NONE
             _, writer = await made
+    except ValueError:
+        return NONE
     except TimeoutError:
         return f"no answer within {seconds:.0f} s"
     except OSError as error:
@@ -141,8 +145,6 @@ async def _shaken(monitor: Mail, end: float) -> str:
                 event = parse_monitor_message(await monitor.receive())["event"]
                 if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                     return ""
-                if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-                    return REFUSED
                 if event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
                     return STRANGE
                 problem = CLOSED  # it is tried again until the time is over

@@ -18,7 +18,7 @@ from neurocluster.member.meeting import Meeting
 from neurocluster.transport.address import Reach
 from neurocluster.transport.keys import make_keys, write_keys
 from neurocluster.transport.knock import CLOSED as ENDS
-from neurocluster.transport.knock import MUTE, STRANGE, knock
+from neurocluster.transport.knock import MUTE, NONE, STRANGE, knock
 from neurocluster.transport.sockets import Sockets
 from neurocluster.version import VERSION
 from tests.support.byhand import ByHand
@@ -138,6 +138,8 @@ async def test_why_a_connection_fails(peer):
     assert silent.problem == MUTE
     assert (await knocked("tcp://127.0.0.1:9")).problem == "Connection refused"
     assert "not known" in (await knocked("tcp://no.such.name.invalid:9")).problem
+    for wrong in ("tcp://", "foo://x", "tcp://127.0.0.1:abc", "tcp://[::1", ""):
+        assert (await knocked(wrong)).problem == NONE
     assert (await knocked("ipc:///nowhere/x")).problem == "No such file or directory"
     assert (await knocked(endpoint)).problem == STRANGE
     assert (await knocked(endpoint, make_keys())).problem == ENDS

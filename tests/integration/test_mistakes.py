@@ -163,6 +163,7 @@ def test_help_has_examples():
         "stream",
         "status",
         "stop",
+        "doctor",
         "describe",
         "warm",
         "bench",
