@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json as json_
 import signal
-import tempfile
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,8 +125,8 @@ async def _examine(
     about = await _about_controller(secrets)
     if not patients.hosts:
         return await examine_alone(), about
-    with tempfile.TemporaryDirectory(prefix="nc-doctor-") as folder:
-        launcher = patients.launcher(Path(folder))
+    with patients.logs() as folder:
+        launcher = patients.launcher(folder)
         office = patients.office(reach)
         seen = await examine_hosts(
             launcher, patients.names, office, deadline_s, progress.tell

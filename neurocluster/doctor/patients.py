@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -34,6 +36,28 @@ class Patients:
     def names(self) -> tuple[str, ...]:
         """Return the hosts' names."""
         return tuple(host.name for host in self.hosts)
+
+    @contextlib.contextmanager
+    def logs(self) -> Iterator[Path]:
+        """Make a folder for what probes print; leaving this removes it.
+
+        Slurm opens the logs of a node there, so the folder must be on a disk that the
+        nodes share; the working folder mostly is.
+
+        Raises:
+            ConfigError: It cannot be made.
+        """
+        where = Path() if self.hosts and not self.entries else None
+        try:
+            made = tempfile.TemporaryDirectory(prefix="nc-doctor-", dir=where)
+        except OSError as error:
+            message = (
+                f"cannot make a folder in {where or tempfile.gettempdir()}: "
+                f"{error.strerror}; go to one that you can write"
+            )
+            raise ConfigError(message) from error
+        with made as folder:
+            yield Path(folder).absolute()
 
     def launcher(self, logs: Path) -> HostLauncher:
         """Return what starts their probes.

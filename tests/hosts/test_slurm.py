@@ -324,3 +324,20 @@ def test_outside_of_a_job_it_says_what_to_do(hosts):
     done = neurocluster("run", "--engine", "slurm")
     assert done.returncode == 2
     assert "this is no Slurm job; submit 'sbatch deploy/slurm.sbatch'" in done.stderr
+
+
+def test_the_doctor_examines_the_nodes_of_a_job(hosts, slurm, home):
+    script = home / "doctor.sbatch"
+    command = "$NEUROCLUSTER_PYTHON -m neurocluster doctor --engine slurm --json"
+    script.write_text(f"#!/bin/bash\n{command} > told.json\n")
+    job = slurm.submit(
+        USER, home, PYTHON, "--nodes=3", "--ntasks-per-node=1", "--cpus-per-task=2",
+        "--output=said", script.name,
+    )  # fmt: skip
+    slurm.wait(job)
+    told = json.loads((home / "told.json").read_text() or (home / "said").read_text())
+    assert set(told["hosts"]) == {"this machine", *hosts.names}
+    assert not [f for f in told["findings"] if f["level"] == "error"]
+    assert len(told["ways"]) == 4 * 3
+    assert all(way["whole"] for way in told["ways"])
+    wait_for(lambda: not workers(hosts))
