@@ -47,7 +47,7 @@ class Patients:
         Raises:
             ConfigError: It cannot be made.
         """
-        where = Path() if self.hosts and not self.entries else None
+        where = Path.cwd() if self.hosts and not self.entries else None
         try:
             made = tempfile.TemporaryDirectory(prefix="nc-doctor-", dir=where)
         except OSError as error:
@@ -57,7 +57,7 @@ class Patients:
             )
             raise ConfigError(message) from error
         with made as folder:
-            yield Path(folder).absolute()
+            yield Path(folder)
 
     def launcher(self, logs: Path) -> HostLauncher:
         """Return what starts their probes.

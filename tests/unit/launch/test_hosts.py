@@ -95,6 +95,14 @@ def test_the_command_quotes_what_it_is_given():
     ]  # fmt: skip
 
 
+def test_a_probe_takes_the_place_of_workers():
+    words = shlex.split(host_command(HostEntry("n1"), "probe", ["--host", "n1"]))
+    assert words[words.index("-m") :] == [
+        "-m", "neurocluster", "probe", "--connect", "-", "--die-with-stdin", "--host",
+        "n1",
+    ]  # fmt: skip
+
+
 def test_shares_follow_the_placement_and_spares_go_round():
     placement = {"a": "n1", "b": "n3", "c": "n1"}
     assert shares_of(placement, ["n1", "n2", "n3", "n4"], 2) == {
