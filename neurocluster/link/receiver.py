@@ -192,7 +192,8 @@ def record_spans(node: Records, link: Records, time_ns: int, at: int) -> None:
     """Record how long a packet waited to be sent, and was under way.
 
     The source's clock is ``clock_offset`` ahead of ours, to within an error that grows
-    with the time since it was measured; see `metrics.offset`.
+    with the time since it was measured; see `metrics.offset`. When the packet was sent
+    it was another by what clocks drift while a packet is under way.
     """
     held = np.int64(read_big(at + np.uint64(39), 4)) * 1000
     record(link.spans_at + np.uint64(BATCHING * SPAN_BYTES), held)
@@ -206,7 +207,7 @@ def record_spans(node: Records, link: Records, time_ns: int, at: int) -> None:
     link.transit_max = max(link.transit_max, transit)
     if idle:
         record(link.spans_at + np.uint64(WIRE * SPAN_BYTES), transit)
-    drift = (time_ns - link.clock_ns) * link.clock_ppm // 1_000_000
+    drift = (time_ns - link.clock_ns + transit) * link.clock_ppm // 1_000_000
     link.error_max = max(link.error_max, link.clock_error + drift)
 
 

@@ -72,6 +72,15 @@ def test_times_of_another_clock_are_told_by_ours():
     assert row["unclocked"] == 0
 
 
+def test_clocks_drift_on_while_a_packet_is_under_way():
+    """It was sent 2 s before our last look at that clock, whose offset was another."""
+    n = node()
+    n.now[0] = 5 * SECOND
+    n.buffers.set_clock(0, 10 * SECOND, 300, at_ns=5 * SECOND, ppm=200)
+    assert n.accept(packet(3, sent_ns=13 * SECOND)) == r.MORE
+    assert n.buffers.inbound[0]["error_max"] == 300 + 400_000
+
+
 def test_while_its_clock_is_unknown_no_time_is_told():
     n = node()
     n.buffers.forget_clock(0)
