@@ -19,6 +19,7 @@ from neurocluster.errors import (
     ControllerLost,
     WorkerLost,
 )
+from neurocluster.member.duties import Duties as MemberDuties
 from neurocluster.member.meeting import Meeting
 from neurocluster.member.run import MemberRunner
 from neurocluster.member.state import StopAsked
@@ -48,6 +49,7 @@ class Session:
         """
         self._meeting, self.turn = meeting, 0
         self._course = Course(self._send_idle, keeps=keeps)
+        self._duties: MemberDuties = Duties(self._course)
         self._runner: MemberRunner | None = None
 
     async def open(self) -> None:
@@ -58,7 +60,7 @@ class Session:
         """
         course = self._course
         self._runner = MemberRunner(
-            Duties(course), "client", self._meeting, slot=None, leased=False,
+            self._duties, "client", self._meeting, slot=None, leased=False,
             version=VERSION,
         )  # fmt: skip
         await course.go.wait()

@@ -95,6 +95,17 @@ class Recovery(Ends):
     def _frames(self, _member: Member, message: Control, _now_ns: int) -> None:
         self._post.hand_on(message)
 
+    def _pass_on(self, member: Member, message: Control, _now_ns: int) -> None:
+        """Pass a question of time to a link's source, its answer to who asked."""
+        ends = self._plan.links.get(message.body["link"])
+        if ends is None:
+            return
+        source, to = ends
+        mine, other = (to, source) if message.kind is Kind.PROBE else (source, to)
+        found = self._roster.running(other)
+        if member.node == mine and found is not None:
+            self._post.send(found, message.kind, **message.body)
+
     def _fault(self, member: Member, message: Control, now_ns: int) -> None:
         reason = reasons.fault(member.name, message.body)
         self._recover(reason, member.node, now_ns)

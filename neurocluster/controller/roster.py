@@ -102,6 +102,10 @@ class Roster:
         """Return who takes part in this epoch: the client and all but spares."""
         return [m for m in self if m.node]
 
+    def running(self, node: str) -> Member | None:
+        """Return who is a node in this epoch."""
+        return next((m for m in self.nodes if m.node == node), None)
+
     @property
     def complete(self) -> bool:
         """Tell whether the client is ready, and a worker for each partition."""

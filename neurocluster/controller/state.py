@@ -29,7 +29,9 @@ from neurocluster.controller.members import Members
 from neurocluster.wire.control import Kind
 
 __all__ = ["TRANSITIONS", "Controller", "Phase", "Step"]
-OF_ONE_EPOCH: Final = (Kind.BOUND, Kind.LINKED, Kind.FAULT)
+OF_ONE_EPOCH: Final = (
+    Kind.BOUND, Kind.LINKED, Kind.FAULT, Kind.PROBE, Kind.ECHO,
+)  # fmt: skip
 """Messages that count in their own epoch only."""
 
 
@@ -100,6 +102,8 @@ TRANSITIONS: Final[Mapping[tuple[Phase, Kind | type[Event]], Step]] = dict(
         _row(P.WIRE, K.FAULT, C._fault, P.WIRE),
         _row(P.WIRE, K.FRAMES, C._frames, P.WIRE),
         _row(P.WIRE, K.REPORT, C._report_early, P.WIRE),
+        _row(P.WIRE, K.PROBE, C._pass_on, P.WIRE),
+        _row(P.WIRE, K.ECHO, C._pass_on, P.WIRE),
         _row(P.WIRE, K.IDLE, C._idle, P.WIRE, P.CLOSING),
         _row(P.WIRE, K.BYE, C._bye, P.WIRE, P.GATHER, P.ENDED),
         _row(P.WIRE, Exited, C._exited, P.WIRE, P.GATHER, P.CLOSING, P.ENDED),
@@ -111,6 +115,8 @@ TRANSITIONS: Final[Mapping[tuple[Phase, Kind | type[Event]], Step]] = dict(
         _row(P.RUN, K.FAULT, C._fault, P.WIRE),
         _row(P.RUN, K.FRAMES, C._frames, P.RUN),
         _row(P.RUN, K.REPORT, C._report_early, P.RUN),
+        _row(P.RUN, K.PROBE, C._pass_on, P.RUN),
+        _row(P.RUN, K.ECHO, C._pass_on, P.RUN),
         _row(P.RUN, K.IDLE, C._idle, P.RUN, P.CLOSING),
         _row(P.RUN, K.BYE, C._bye, P.RUN, P.WIRE, P.GATHER, P.ENDED),
         _row(P.RUN, Exited, C._exited, *P),

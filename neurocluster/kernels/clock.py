@@ -1,11 +1,30 @@
-"""Give compiled code a clock by address, so that a test can bring its own."""
+"""Name clocks, and give them to compiled code by address."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
+from neurocluster.dtypes import I64
 from neurocluster.kernels.jit import native
 from neurocluster.kernels.memory import read_int64, read_monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A clock, for Python and for compiled code.
+
+    Attributes:
+        name: Two processes give the same one only if they read the same clock.
+        read: Returns nanoseconds.
+        native: Address of a function that does so, and its memory; None if it is
+            CLOCK_MONOTONIC.
+    """
+
+    name: str
+    read: Callable[[], int]
+    native: tuple[int, I64] | None = None
 
 
 @cache

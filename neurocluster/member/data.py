@@ -13,8 +13,8 @@ from neurocluster.dtypes import I64, Records
 from neurocluster.errors import LocalLinkError, RemoteLinkError, WireError
 from neurocluster.link.buffers import Handler, LinkBuffers
 from neurocluster.link.records import FAULTS
-from neurocluster.member.clocks import Clocks
 from neurocluster.member.meeting import Place
+from neurocluster.member.probing import ONE_CLOCK, Asking, Clocks
 from neurocluster.member.totals import Received, Totals
 from neurocluster.transport.base import Schedule
 from neurocluster.transport.echo import Echo
@@ -60,13 +60,15 @@ class DataPath:
     Attributes:
         endpoint: Where others connect to the inbox.
         echo: Where this process answers for its clock; empty if nobody is to ask.
+        clocks: Of those who send to it.
     """
 
     def __init__(
         self, sockets: Sockets, engine: EngineLike, place: Place,
-        settings: Mapping[str, Any], wake: Callable[[], None], secret: str = "",
+        settings: Mapping[str, Any], wake: Callable[[], None],
+        asking: Asking = ONE_CLOCK,
     ) -> None:  # fmt: skip
-        """Bind the inbox, and what answers for our clock if there is a secret.
+        """Bind the inbox, and what answers for our clock if others read another.
 
         Args:
             sockets: Makes the sockets.
@@ -75,18 +77,21 @@ class DataPath:
             settings: Of PREPARE: folder, where, hwm.
             wake: Called when the inbox or an outlet may have news; see
                 `ZmqInbox.watch`.
-            secret: Of all members, for `transport.echo`; empty if they share a clock.
+            asking: How members ask each other for their time.
         """
         self._sockets, self._engine, self._wake = sockets, engine, wake
-        self._hwm = int(settings["hwm"])
+        self._clock, self._hwm = asking.clock, int(settings["hwm"])
         there = place.choose(settings)
         room = len(engine.node.message)
-        echo = Echo(secret.encode(), there.host, there.ports) if secret else None
-        self._clocks = Clocks(engine.node, echo)
+        echo = None
+        if asking.secret:
+            secret = asking.secret.encode()
+            echo = Echo(secret, there.host, there.ports, asking.clock)
+        self.clocks = Clocks(engine.node, echo, asking)
         try:
             self._inbox = ZmqInbox(sockets, there.endpoints, self._hwm, room)
         except LocalLinkError:
-            self._clocks.close()
+            self.clocks.close()
             raise
         self._inbox.watch(wake)
         self.endpoint = there.told(self._inbox.endpoint)
@@ -100,7 +105,7 @@ class DataPath:
         clocks: Sequence[tuple[int, str]], *, schedule: Schedule, always_receive: bool,
     ) -> None:  # fmt: skip
         """Connect every outgoing link, its HELLO first; ask for the sources' clocks."""
-        self._clocks.connect(dict(clocks))
+        self.clocks.connect(dict(clocks))
         where, node = dict(endpoints), self._engine.node
         for link in node.outbound_specs:
             end = ZmqOutlet(self._sockets, where[link.index], self._hwm, self._room)
@@ -108,7 +113,7 @@ class DataPath:
             self._outlets.append(end)
         self.pump = Pump(
             node, self._inbox, self._outlets, schedule=schedule,
-            always_receive=always_receive,
+            clock=self._clock, always_receive=always_receive,
         )  # fmt: skip
 
     def _room(self) -> None:
@@ -145,7 +150,7 @@ class DataPath:
         """Return how many messages of strangers were dropped, datagrams too."""
         record = self._engine.node.record
         dropped = int(record["strangers"][0]) + int(record["stale"][0])
-        return dropped + self._clocks.strangers
+        return dropped + self.clocks.strangers
 
     def look(self) -> None:
         """Leave what arrived where it is; the inbox calls again when more comes."""
@@ -206,11 +211,10 @@ class DataPath:
         for k, row in enumerate(node.inbound):
             counts = [int(row[name]) for name in (*COUNTED, "unclocked")]
             error = int(row["error_max"])
-            method, trip, jumps = self._clocks.told(k)
             totals.add_inbound(
                 int(row["index"]),
                 Received(
-                    counts, int(row["transit_max"]), error, method, trip, jumps,
+                    counts, int(row["transit_max"]), error, self.clocks.known(k),
                     node.spans[k].copy(),
                 ),
             )  # fmt: skip
@@ -241,7 +245,7 @@ class DataPath:
         if self.pump is not None:
             self.pump.close()
         self._inbox.close()
-        self._clocks.close()
+        self.clocks.close()
         for outlet in self._outlets:
             outlet.close()
 

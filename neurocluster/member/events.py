@@ -144,4 +144,14 @@ class Deliver:
     message: Control
 
 
-Action = Send | Beat | Build | Connect | Run | CloseData | Report | Leave | Deliver
+@dataclass(frozen=True, slots=True)
+class TellTime:
+    """Answer another member's question of time, or take the answer to ours."""
+
+    message: Control
+
+
+Action = (
+    Send | Beat | Build | Connect | Run | CloseData | Report | Leave | Deliver
+    | TellTime
+)  # fmt: skip

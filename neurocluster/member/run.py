@@ -12,14 +12,16 @@ from functools import partial
 from typing import Any, Final
 
 from neurocluster.errors import NeuroclusterError, RemoteLinkError
+from neurocluster.kernels.clock import Clock
 from neurocluster.member import state as s
 from neurocluster.member.account import Account
 from neurocluster.member.build import build_beside
-from neurocluster.member.clocks import clock_domain
+from neurocluster.member.clocks import own_clock
 from neurocluster.member.contact import Contact
 from neurocluster.member.data import DataPath, EngineLike
 from neurocluster.member.duties import Duties
 from neurocluster.member.meeting import Meeting, Place
+from neurocluster.member.probing import Asking
 from neurocluster.transport.sockets import Sockets
 from neurocluster.wire.control import Control, Kind
 from neurocluster.wire.packet import mark_of
@@ -52,6 +54,7 @@ class MemberRunner:
         version: str,
         pulse: Callable[[], None] = lambda: None,
         former: tuple[int, str] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """Connect to a controller and begin to join.
 
@@ -64,7 +67,9 @@ class MemberRunner:
             version: Of this package.
             pulse: Called at each tick: this process is alive.
             former: Process that this one stands for, and how it ended.
+            clock: That its links read; default this process's own.
         """
+        self._clock = clock or own_clock()
         self._duties, self._pulse = duties, pulse
         self._place = Place(meeting)
         self._sockets = Sockets(SOCKETS, meeting.keys)
@@ -72,7 +77,7 @@ class MemberRunner:
         register = {
             "role": role, "pid": os.getpid(), "host": socket.gethostname(),
             "slot": slot, "version": version, "replaces": replaces, "cause": cause,
-            "clock": clock_domain(),
+            "clock": self._clock.name,
         }  # fmt: skip
         self.state = s.Member(register, leased=leased)
         self._contact = Contact(self._sockets, meeting, self.event)
@@ -151,6 +156,9 @@ class MemberRunner:
                 self._account.forget()
             case s.Deliver(message):
                 self._duties.deliver(message)
+            case s.TellTime(message):
+                if self._data is not None:
+                    self._data.clocks.told(message)
             case s.Leave(code, text):
                 self._leave(code, text)
 
@@ -182,7 +190,7 @@ class MemberRunner:
             secret = self.state.cluster if body["echo"] else ""
             self._data = DataPath(
                 self._sockets, built, self._place, body["settings"], self._woken,
-                secret,
+                Asking(self._clock.read, secret, self.send),
             )  # fmt: skip
         except NeuroclusterError as error:
             self._cannot(str(error))

@@ -33,6 +33,7 @@ from neurocluster.member.events import (
     Run,
     Send,
     StopAsked,
+    TellTime,
     Tick,
 )
 from neurocluster.member.wiring import Wiring
@@ -41,7 +42,8 @@ from neurocluster.wire.control import Control, Kind
 __all__ = [
     "TRANSITIONS", "Action", "Beat", "Bound", "Build", "CloseData", "Connect",
     "Deliver", "Event", "HelloReceived", "Leave", "LinkFault", "Member", "Phase",
-    "Received", "Refused", "Report", "Run", "Send", "Step", "StopAsked", "Tick",
+    "Received", "Refused", "Report", "Run", "Send", "Step", "StopAsked", "TellTime",
+    "Tick",
 ]  # fmt: skip
 BEAT_NS: Final = 100_000_000
 GIVE_UP_NS: Final = 30_000_000_000
@@ -203,6 +205,9 @@ class Member:
     def _hear(self, _message: Control, _now_ns: int) -> None:
         """Take an ACK: that it came has renewed the lease."""
 
+    def _time(self, message: Control, _now_ns: int) -> None:
+        self._out.append(TellTime(message))
+
     # -- epochs ----------------------------------------------------------------
 
     def _prepare(self, message: Control, _now_ns: int) -> None:
@@ -307,6 +312,11 @@ _EPOCH: Final[Mapping[tuple[Phase, Trigger], Step]] = {
     (P.BOUND, HelloReceived): Step(M._hello, (P.BOUND, P.LINKED)),
     (P.LINKED, K.GO): Step(M._go, (P.RUNNING,)),
     (P.RUNNING, LinkFault): Step(M._fault, (P.FAULTY,)),
+    **{
+        (phase, kind): Step(M._time, ())
+        for phase in (P.BOUND, P.LINKED, P.RUNNING)
+        for kind in (K.PROBE, K.ECHO)
+    },
 }
 MEMBERS: Final = (P.STANDBY, P.BUILDING, P.BOUND, P.LINKED, P.RUNNING, P.FAULTY)
 TRANSITIONS: Final[Mapping[tuple[Phase, Trigger], Step]] = {

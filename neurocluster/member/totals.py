@@ -8,6 +8,7 @@ from typing import Any
 
 from neurocluster.dtypes import U32
 from neurocluster.link.records import WIRE
+from neurocluster.member.probing import Known
 from neurocluster.metrics.histogram import percentile
 from neurocluster.wire.shapes import NOT_MINE
 
@@ -23,18 +24,14 @@ class Received:
         counts: Spikes, negative, packets, bytes, packets without a known clock.
         longest: Longest transit, ns.
         error: Largest error of a transit, ns.
-        method: Index in `wire.shapes.METHODS`.
-        round_trip: Shortest round trip of a probe, ns; 0 without one.
-        jumps: How often the other clock contradicted itself.
+        clock: What was known of the source's clock.
         spans: (len(SPANS), bins) uint32.
     """
 
     counts: list[int]
     longest: int
     error: int
-    method: int
-    round_trip: int
-    jumps: int
+    clock: Known
     spans: U32
 
     def add(self, new: Received) -> None:
@@ -42,16 +39,13 @@ class Received:
         self.counts = [a + b for a, b in zip(self.counts, new.counts, strict=True)]
         self.longest = max(self.longest, new.longest)
         self.error = max(self.error, new.error)
-        self.method = max(self.method, new.method)
-        trips = [trip for trip in (self.round_trip, new.round_trip) if trip]
-        self.round_trip = min(trips, default=0)
-        self.jumps += new.jumps
+        self.clock = self.clock.and_also(new.clock)
         self.spans = self.spans + new.spans
 
     def row(self) -> list[int]:
         """Return the middle of an `INBOUND_ROW`: all but the ends."""
         found = [percentile(span, p) or 0 for span in self.spans for p in (50, 99)]
-        known = [self.longest, self.error, self.method, self.round_trip, self.jumps]
+        known = [self.longest, self.error, *self.clock]
         return [*self.counts, *known, *found, int(self.spans[WIRE].sum())]
 
 

@@ -58,6 +58,8 @@ class Kind(IntEnum):
     LOST = 23
     ASK = 24
     ANSWER = 25
+    PROBE = 26
+    ECHO = 27
 
 
 SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
@@ -102,6 +104,8 @@ SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
         "text": str, "code": (int, type(None)), "controller": dict,
         "status": (dict, type(None)),
     },
+    Kind.PROBE: {"link": int, "asked_ns": int},
+    Kind.ECHO: {"link": int, "asked_ns": int, "heard_ns": int, "answered_ns": int},
 }  # fmt: skip
 
 

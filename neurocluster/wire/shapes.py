@@ -17,13 +17,14 @@ spikes of each outbound link of the partition, all of this frame.
 """
 INBOUND_ROW: Final = (
     "link", "spikes", "negative", "packets", "bytes", "unclocked", "transit_max",
-    "error_max", "method", "round_trip", "jumps", "batching_p50", "batching_p99",
-    "transit_p50", "transit_p99", "wire_p50", "wire_p99", "service_p50", "service_p99",
-    "wire_packets", "epoch_spikes",
+    "error_max", "method", "round_trip", "jumps", "probes", "probes_slow",
+    "batching_p50", "batching_p99", "transit_p50", "transit_p99", "wire_p50",
+    "wire_p99", "service_p50", "service_p99", "wire_packets", "epoch_spikes",
 )  # fmt: skip
 """Times are ns; ``unclocked`` packets came while the source's clock was not known."""
-METHODS: Final = ("shared", "udp")
-"""How the clock of a link's source is known: it is ours, or it was probed."""
+METHODS: Final = ("shared", "udp", "zmq")
+"""How the clock of a link's source is known: it is ours, or it was probed, by datagrams
+or, where those do not pass, through the controller."""
 OUTBOUND_ROW: Final = (
     "link", "spikes", "negative", "packets", "bytes", "blocked_ns", "epoch_spikes",
 )  # fmt: skip
@@ -77,6 +78,11 @@ def table_of(*types: type) -> Check:
 def words_of(columns: int) -> Check:
     """Return a check for a ``bin`` of rows of so many uint64."""
     return lambda value: isinstance(value, bytes) and not len(value) % (columns * WORD)
+
+
+def is_stamp(value: Any) -> bool:
+    """Tell whether an integer is a time of a clock, ns."""
+    return bool(0 <= value < 1 << 63)
 
 
 _INBOUND: Final = table_of(*(int for _ in INBOUND_ROW))
@@ -164,5 +170,8 @@ SHAPES: Final[Mapping[str, Check]] = {
     "clock": is_name,
     "controller": is_controller,
     "status": is_status,
+    "asked_ns": is_stamp,
+    "heard_ns": is_stamp,
+    "answered_ns": is_stamp,
 }
 """By name of the field; names mean the same in every message."""

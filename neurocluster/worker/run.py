@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 import uvloop
 
 from neurocluster.errors import MalformedMessage
+from neurocluster.kernels.clock import Clock
 from neurocluster.link.buffers import LinkSpec
 from neurocluster.member.data import EngineLike
 from neurocluster.member.meeting import Meeting
@@ -32,8 +33,9 @@ class WorkerDuties:
 
     always_receive = False
 
-    def __init__(self) -> None:
-        """Hold no engine yet."""
+    def __init__(self, clock: Clock | None = None) -> None:
+        """Hold no engine yet; take the clock of its links, else CLOCK_MONOTONIC."""
+        self._clock = clock.native if clock is not None else None
         self._engine: Engine | None = None
         self._partition: Mapping[str, Any] = {}
 
@@ -56,7 +58,9 @@ class WorkerDuties:
         layer = None
         if self._engine is not None and self._partition == body["partition"]:
             layer = self._engine.layer
-        return Engine(spec, inbound, outbound, epoch=epoch, layer=layer)
+        return Engine(
+            spec, inbound, outbound, epoch=epoch, clock=self._clock, layer=layer
+        )
 
     def bound(self, body: Mapping[str, Any], engine: EngineLike) -> None:
         """Take the engine that was built."""

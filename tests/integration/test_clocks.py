@@ -13,13 +13,25 @@ import pytest
 
 from neurocluster.errors import LocalLinkError
 from neurocluster.member import clocks as clocks_module
-from neurocluster.member.clocks import Clocks, clock_domain, reading_ns
+from neurocluster.member.clocks import clock_domain, reading_ns
 from neurocluster.member.data import DataPath
 from neurocluster.member.meeting import Meeting, Place
-from neurocluster.metrics.offset import DRIFT_PPM, Offset
+from neurocluster.member.probing import (
+    AGAIN,
+    BUSY,
+    PATIENCE,
+    RELAY_EVERY,
+    UDP,
+    ZMQ,
+    Asking,
+    Clocks,
+    Known,
+)
+from neurocluster.metrics.offset import DRIFT_PPM, Offset, Probe
 from neurocluster.transport.address import Reach
 from neurocluster.transport.echo import SIZE, Echo, resolve
 from neurocluster.transport.sockets import Sockets
+from neurocluster.wire.control import Control, Kind
 from tests.support.links import Node, link
 
 SECRET = b"secret"
@@ -38,6 +50,10 @@ class Ahead:
     def __call__(self):
         now = monotonic_ns()
         return now + self.at(now)
+
+
+def asking(send=lambda _kind, _body: None, clock=monotonic_ns):
+    return Asking(clock, SECRET.decode(), send)
 
 
 @pytest.fixture
@@ -117,7 +133,7 @@ async def test_what_cannot_be_bound_or_found(pair):
 async def test_links_learn_the_clocks_of_their_sources(pair):
     mine, other, clock = pair
     node = Node((link(0, "a->x"), link(1, "b->x"), link(2, "c->x"))).buffers
-    clocks = Clocks(node, mine)
+    clocks = Clocks(node, mine, asking())
     place = f"udp://127.0.0.1:{other.port}"
     clocks.connect({0: place, 1: "", 2: place})
     assert node.inbound["clock_known"].tolist() == [0, 1, 0]
@@ -128,10 +144,11 @@ async def test_links_learn_the_clocks_of_their_sources(pair):
         row = node.inbound[slot]
         error = row["clock_error"] + (now - row["clock_ns"]) * row["clock_ppm"] // 10**6
         assert abs(int(row["clock_offset"]) - clock.at(now)) <= error
-        method, trip, jumps = clocks.told(slot)
-        assert (method, jumps) == (1, 0)
-        assert trip > 0
-    assert clocks.told(1) == (0, 0, 0)
+        known = clocks.known(slot)
+        assert (known.method, known.jumps) == (UDP, 0)
+        assert known.round_trip > 0
+        assert known.probes >= 16
+    assert clocks.known(1) == Known()
     assert node.inbound[1]["clock_error"] == reading_ns()
     clocks.close()
     clocks.close()
@@ -140,10 +157,84 @@ async def test_links_learn_the_clocks_of_their_sources(pair):
 async def test_a_clock_that_nobody_answers_for_stays_unknown(pair):
     mine, _, _ = pair
     node = Node((link(0, "a->x"), link(1, "b->x"))).buffers
-    clocks = Clocks(node, mine)
+    clocks = Clocks(node, mine, asking())
     clocks.connect({0: "udp://nowhere.invalid:1", 1: "udp://127.0.0.1:9"})
     await asyncio.sleep(0.1)
     assert not node.inbound["clock_known"].any()
+    clocks.close()
+
+
+class Relay:
+    """A controller that passes questions on to a member whose clock is ahead."""
+
+    def __init__(self, clock):
+        self.asked, self.mine = [], None
+        node = Node((link(9, "y->z"),)).buffers
+        self.other = Clocks(node, None, asking(self.back, clock))
+
+    def ask(self, kind, body):
+        assert kind is Kind.PROBE
+        self.asked.append(body["link"])
+        self.other.told(Control(kind, body))
+
+    def back(self, kind, body):
+        assert kind is Kind.ECHO
+        self.mine.told(Control(kind, body))
+
+
+@pytest.mark.parametrize("place", ["udp://nowhere.invalid:1", "udp://127.0.0.1:9"])
+async def test_where_no_datagram_passes_the_controller_is_asked(pair, place):
+    mine, _, clock = pair
+    node = Node((link(4, "a->x"), link(5, "a->x"))).buffers
+    relay = Relay(clock)
+    relay.mine = clocks = Clocks(node, mine, asking(relay.ask))
+    clocks.connect({4: place, 5: place})
+    await asyncio.sleep(0.1)  # the burst, and more
+    assert relay.asked == []
+    await until(lambda: len(relay.asked) == 3)
+    clocks.close()
+    assert set(relay.asked) == {4}  # one question for all links from there
+    now = monotonic_ns()
+    for slot in (0, 1):
+        row = node.inbound[slot]
+        error = row["clock_error"] + (now - row["clock_ns"]) * row["clock_ppm"] // 10**6
+        assert abs(int(row["clock_offset"]) - clock.at(now)) <= error
+        assert clocks.known(slot).method == ZMQ
+
+
+async def test_the_controller_is_left_alone_where_datagrams_pass(pair):
+    mine, other, clock = pair
+    relay = Relay(clock)
+    node = Node((link(4, "a->x"),)).buffers
+    clocks = Clocks(node, mine, asking(relay.ask))
+    clocks.connect({4: f"udp://127.0.0.1:{other.port}"})
+    await until(lambda: clocks.known(0).probes > 2 * (PATIENCE + RELAY_EVERY))
+    assert relay.asked == []
+    assert clocks.known(0).method == UDP
+    other.close()  # its host's firewall is shut
+    await until(lambda: relay.asked)
+    clocks.close()
+
+
+@pytest.mark.parametrize("packets", [0, 3 * BUSY])
+async def test_an_answer_that_took_long_is_asked_for_again_at_once(pair, packets):
+    """Three times at most, and not while packets keep everybody busy."""
+    mine, other, _ = pair
+    node = Node((link(4, "a->x"),)).buffers
+    clocks, asked = Clocks(node, mine, asking()), []
+    clocks.connect({4: f"udp://127.0.0.1:{other.port}"})
+    await until(lambda: clocks.known(0).probes > 20)
+    mine.ask = lambda number, where: asked.append(number)
+    await until(lambda: asked)  # one that was due
+    asked.clear()
+    now = monotonic_ns()
+    ahead = int(node.inbound[0]["clock_offset"])
+    slow = Probe(now - 10**9, now + ahead, now + ahead, now + 10**9)
+    node.inbound["packets"] = packets  # within a second
+    for _ in range(2 * AGAIN):
+        mine.on_answer(0, slow)
+    assert asked == [0] * (0 if packets else AGAIN)
+    assert clocks.known(0).slow >= 2 * AGAIN
     clocks.close()
 
 
@@ -165,7 +256,7 @@ async def test_a_member_that_cannot_listen_leaves_no_socket_open(pair):
     engine = SimpleNamespace(node=node)
     settings = {"where": "tcp", "hwm": 1}
     with pytest.raises(LocalLinkError, match="cannot bind udp://"):
-        DataPath(sockets, engine, place, settings, lambda: None, "secret")
+        DataPath(sockets, engine, place, settings, lambda: None, asking())
     sockets.close()
 
 

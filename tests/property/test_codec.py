@@ -56,6 +56,7 @@ reports = st.fixed_dictionaries({
     "worker": st.dictionaries(st.text(max_size=5), numbers, max_size=3),
 })  # fmt: skip
 texts = st.text(max_size=9)
+stamps = st.integers(0, 2**63 - 1)
 SHAPED = {
     "what": st.sampled_from(QUESTIONS), "role": st.sampled_from(ROLES),
     "controller": entries(CONTROLLER),
@@ -72,6 +73,7 @@ SHAPED = {
     "received": st.integers(0, 3).map(lambda n: bytes(24 * n)),
     "sent": st.integers(0, 3).map(lambda n: bytes(24 * n)),
     "rows": st.integers(0, 3).map(lambda n: bytes(40 * n)),
+    "asked_ns": stamps, "heard_ns": stamps, "answered_ns": stamps,
 }  # fmt: skip
 
 

@@ -68,6 +68,8 @@ def body(kind, peer, **changes):
         K.IDLE: {"report": report(peer)},
         K.REPORT: {"report": report(peer)},
         K.BYE: {"reason": "SIGTERM received"},
+        K.PROBE: {"link": 0, "asked_ns": 7},
+        K.ECHO: {"link": 1, "asked_ns": 7, "heard_ns": 8, "answered_ns": 9},
     }.get(kind, {}) | changes  # fmt: skip
 
 

@@ -26,6 +26,8 @@ BODIES = {
     Kind.TABLES: {"reports": (), "refused": 0, "strangers": 0},
     Kind.FAILED: {"reason": "r", "partition": None},
     Kind.LOST: {"reason": "r", "partition": None},
+    Kind.PROBE: {"link": 5, "asked_ns": 7},
+    Kind.ECHO: {"link": 3, "asked_ns": 7, "heard_ns": 8, "answered_ns": 9},
 }
 NOT_FATAL = {"reason": "you are not a member any more", "fatal": False}
 

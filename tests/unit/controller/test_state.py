@@ -85,6 +85,8 @@ LEGAL = {
     (P.WIRE, K.BYE): P.GATHER, (P.WIRE, K.BEAT): P.WIRE, (P.WIRE, K.FRAMES): P.WIRE,
     (P.RUN, K.FRAMES): P.RUN, (P.RUN, K.FAULT): P.WIRE, (P.RUN, K.BYE): P.GATHER,
     (P.RUN, K.BEAT): P.RUN,
+    (P.WIRE, K.PROBE): P.WIRE, (P.WIRE, K.ECHO): P.WIRE, (P.RUN, K.PROBE): P.RUN,
+    (P.RUN, K.ECHO): P.RUN,
     (P.CLOSING, K.FRAMES): P.CLOSING, (P.CLOSING, K.REPORT): P.CLOSING,
     (P.CLOSING, K.BEAT): P.CLOSING, (P.CLOSING, K.BYE): P.CLOSING,
 }  # fmt: skip
@@ -143,6 +145,25 @@ def test_reports_of_an_epoch_that_is_over_keep_its_number():
     d.say(K.FRAMES, A, epoch=1)
     (handed,) = d.messages(K.FRAMES)
     assert (handed.peer, handed.message.epoch, d.epoch) == (CLIENT, 1, 2)
+
+
+@pytest.mark.parametrize("phase", [P.WIRE, P.RUN])
+def test_questions_of_time_reach_a_links_source_and_answers_who_asked(phase):
+    d = at(phase)
+    d.say(K.PROBE, B, link=1)  # of the link from A to B
+    (asked,) = d.messages(K.PROBE)
+    assert (asked.peer, asked.message.body) == (A, {"link": 1, "asked_ns": 7})
+    assert asked.message.epoch == d.epoch
+    d.say(K.ECHO, A)
+    (answer,) = d.messages(K.ECHO)
+    assert (answer.peer, answer.message.body["answered_ns"]) == (B, 9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "peer", "link"), [(K.PROBE, A, 1), (K.ECHO, B, 1), (K.PROBE, B, 9)]
+)
+def test_nobody_asks_on_a_link_that_is_not_its_own(kind, peer, link):
+    assert at(P.RUN).say(kind, peer, link=link) == []
 
 
 SENDERS = st.sampled_from((CLIENT, A, B, SPARE, STRANGER))

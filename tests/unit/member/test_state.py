@@ -84,6 +84,7 @@ NEXT |= {(phase, K.END): P.STANDBY for phase in WELCOMED}
 NEXT |= {(phase, K.REFUSE): P.JOINING for phase in WELCOMED}
 NEXT |= {(P.STANDBY, K.PREPARE): P.BUILDING}  # elsewhere it is of the same epoch
 SPEAKS = {K.FRAMES, K.TABLES, K.FAILED, K.DRAIN, K.LOST}
+OF_TIME = {(p, k) for p in (P.BOUND, P.LINKED, P.RUNNING) for k in (K.PROBE, K.ECHO)}
 
 
 @pytest.mark.parametrize("phase", list(P))
@@ -99,7 +100,9 @@ def test_every_message_in_every_phase(phase, kind, role):
         assert not any(isinstance(a, m.Deliver) for a in actions)
     else:
         assert actions == [m.Deliver(message.message)]
-    if (phase, kind) not in NEXT and kind not in SPEAKS:
+    if (phase, kind) in OF_TIME:
+        assert actions == [m.TellTime(message.message)]
+    elif (phase, kind) not in NEXT and kind not in SPEAKS:
         assert actions == []
 
 

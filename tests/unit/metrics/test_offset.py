@@ -84,6 +84,24 @@ def test_a_bound_widens_by_the_drift_and_a_new_probe_narrows_it():
     assert estimate.at(START + 10**9 + 120_000).error <= 60_000 + 20
 
 
+def test_a_bound_stays_tight_until_drift_has_widened_it():
+    """Half of 100 us and 40 % more: 20 us of drift, at 200 ppm a tenth of a second."""
+    estimate, clocks = Offset(), Clocks(0, 0)
+    assert estimate.tight_ns(START) == 0
+    first = clocks.probe(START, 50_000, 0, 50_000)
+    estimate.add(first)
+    tight = estimate.tight_ns(first.back)
+    assert tight == pytest.approx(100 * MS, rel=0.01)
+    assert estimate.at(first.back + tight).error == pytest.approx(70_000, abs=20)
+    assert estimate.tight_ns(first.back + 2 * tight) == 0
+    assert estimate.slow == 0
+    later = first.back + 2 * tight
+    estimate.add(clocks.probe(later, 150_000, 0, 60_000))
+    assert estimate.tight_ns(later + 210_000) == 0
+    assert estimate.slow == 1
+    assert Offset(drift_ppm=0).tight_ns(START) == 0
+
+
 def test_what_is_older_than_a_minute_is_forgotten():
     estimate, clocks = Offset(drift_ppm=0), Clocks(0, 0)
     estimate.add(clocks.probe(START, 1, 0, 1))

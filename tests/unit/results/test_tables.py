@@ -70,6 +70,7 @@ def test_link_rows_join_both_ends():
         spikes=110, packets=7, bytes=900, transit_max=500, error_max=25,
         transit_p50=50, transit_p99=90, wire_p50=30, wire_p99=60, wire_packets=3,
         batching_p50=5, service_p99=8, round_trip=40, method=1, unclocked=2,
+        probes=9, probes_slow=4,
     )  # fmt: skip
     reports = [
         {"outbound": [sender], "inbound": []}, {"outbound": [], "inbound": [receiver]}
@@ -85,8 +86,8 @@ def test_link_rows_join_both_ends():
     rest = [second[c] for c in tables.LINK_COLUMNS[7:]]
     assert rest == [None] * len(rest)  # nobody reported: unknown, not zero
     nothing, _ = tables.link_rows(NETWORK, [], None)
-    assert [nothing[c] for c in tables.LINK_COLUMNS[3:]] == [None] * 21
-    assert list(first.values())[14:] == [30, 60, 3, 5, 0, 0, 8, "udp", 40, 2]
+    assert [nothing[c] for c in tables.LINK_COLUMNS[3:]] == [None] * 23
+    assert list(first.values())[14:] == [30, 60, 3, 5, 0, 0, 8, "udp", 40, 2, 9, 4]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +106,13 @@ def test_no_times_are_told_of_a_clock_that_is_not_known(changes, clock):
     ]
     assert told == [None] * 6
     assert line["wire_packets"] == 0
+
+
+def test_who_was_asked_through_the_controller_says_so():
+    rows = [received(method=k, packets=1, round_trip=90 - k) for k in (1, 2)]
+    reports = [{"outbound": [], "inbound": [row]} for row in rows]
+    line, _ = tables.link_rows(NETWORK, reports, None)
+    assert (line["clock"], line["round_trip_ns"]) == ("zmq", 88)
 
 
 def test_layer_rows_add_partitions():

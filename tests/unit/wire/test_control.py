@@ -40,7 +40,8 @@ SHAPED = {
     "roster": ({"partition": "p", "host": "h", "pid": 1, "endpoint": "e"},),
     "received": bytes(48), "sent": b"", "rows": bytes(40), "report": REPORT,
     "reports": (REPORT, {"inbound": (), "outbound": (), "worker": {}}),
-    "what": "ping", "status": STATUS, "role": "worker",
+    "what": "ping", "status": STATUS, "asked_ns": 0, "heard_ns": 2**63 - 1,
+    "answered_ns": 5, "role": "worker",
     "controller": {
         "pid": 7, "host": "h", "start": 1, "endpoint": "ipc://x", "version": "1",
     },
@@ -170,6 +171,9 @@ DAMAGED = {
     ],
     "reports": [(1,), ({},)],
     "what": ["", "reboot"],
+    "asked_ns": [-1, 2**63],
+    "heard_ns": [-1, 2**63],
+    "answered_ns": [-1, 2**63],
     "controller": [{}, SHAPED["controller"] | {"pid": "7"}],
     "status": [
         {}, STATUS | {"phase": 1}, STATUS | {"members": (member("a.0", pid="1"),)},
