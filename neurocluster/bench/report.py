@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from neurocluster.bench.rows import UNCOMPARED
-from neurocluster.results.report import dense_table
+from neurocluster.results.layout import dense_table
 
 NOTE: Final = """
 Ratio: median of the rounds' own ratios to the yardstick; with a sign, of differences.

@@ -11,7 +11,7 @@ from rich.text import Text
 from neurocluster.controller.holder import oldest_frame, waits_for
 from neurocluster.controller.status import ENDED, MemberStatus, Status
 from neurocluster.dtypes import CLIENT
-from neurocluster.results.report import dense_table
+from neurocluster.results.layout import dense_table
 
 MOST_RECOVERIES: Final = 5
 """Of a session that are shown, the last ones."""

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from neurocluster.results.tables import INVALID
+from neurocluster.results.layout import dense_table
+from neurocluster.results.times import LEGEND, clocks_table, name_of, times_table
 
 WIDTH: Final = 100
-UNRESOLVED: Final = "unres."
-"""In the place of a time that its error exceeds."""
-TENTHS_NS: Final = 10_000
-"""Errors below it are shown to a tenth of a microsecond."""
 MILLIONS: Final = 100_000_000
 """Counts from here on are shown in millions; the files have them in full."""
 
@@ -49,6 +45,10 @@ def print_report(
     """Print the report of a finished run."""
     console.print(_summary_table(summary))
     console.print(_link_table(links))
+    console.print(times_table(links))
+    if (clocks := clocks_table(links)) is not None:
+        console.print(clocks)
+        console.print(LEGEND)
     console.print(_worker_table(workers))
     sent, received = summary["spikes_sent"], summary["spikes_received"]
     if sent is not None and sent == received:
@@ -120,54 +120,23 @@ def _one_process(s: Mapping[str, Any]) -> str:
     )
 
 
-def dense_table(title: str) -> Table:
-    """Return a table without vertical lines, so that ten columns fit."""
-    return Table(
-        title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False,
-        padding=(0, 1, 0, 0),
-    )  # fmt: skip
-
-
 def _link_table(links: Sequence[Mapping[str, Any]]) -> Table:
-    table = dense_table("Links (transit one way in us, +- its error; blocked in ms)")
+    table = dense_table("Links")
     table.add_column("link", no_wrap=True)
-    names = ("spikes", "neg. %", "packets", "B/spike", "p50", "p99", "max", "+-")
-    for name in (*names, "blocked"):
+    for name in ("spikes", "neg. %", "packets", "B/spike", "blocked ms"):
         table.add_column(name, justify="right", no_wrap=True)
     for link in links:
         spikes, size = link["spikes_sent"], link["bytes"]
         blocked = link["blocked_ns"]
         table.add_row(
-            f"{link['source']}->{link['destination']}",
+            name_of(link),
             _count(spikes),
             _share(link["spikes_negative"], spikes),
             _count(link["packets"]),
             f"{size / spikes:.2f}" if spikes and size else "-",
-            *_transit(link),
             "-" if blocked is None else f"{blocked / 1e6:,.1f}",
         )
     return table
-
-
-def _transit(link: Mapping[str, Any]) -> list[str]:
-    """Return p50, p99, max and their error; words where no time can be told."""
-    error = link["transit_error_ns"]
-    names = ("transit_ns_p50", "transit_ns_p99", "transit_ns_max")
-    return [_told(link[name], error) for name in names] + [_error(link)]
-
-
-def _told(value_ns: int | None, error_ns: int | None) -> str:
-    """Return a time, unless its error exceeds it."""
-    if value_ns is None or (error_ns or 0) <= value_ns:
-        return _us(value_ns)
-    return UNRESOLVED
-
-
-def _error(link: Mapping[str, Any]) -> str:
-    error = link["transit_error_ns"]
-    if error is None:
-        return INVALID if link["clock"] == INVALID else "-"
-    return f"{error / 1e3:,.1f}" if error < TENTHS_NS else _us(error)
 
 
 def _worker_table(workers: Sequence[Mapping[str, Any]]) -> Table:

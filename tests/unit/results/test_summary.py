@@ -15,6 +15,7 @@ from neurocluster.results.summary import (
     summarise,
 )
 from neurocluster.results.tables import LINK_COLUMNS, WORKER_COLUMNS
+from neurocluster.results.times import clocks_table, drawing
 from tests.unit.results.test_tables import frame_table
 
 KEYS = {
@@ -94,6 +95,7 @@ def report(monkeypatch, lines=(), **changes):
     console = Console(file=text, width=WIDTH, force_terminal=True, highlight=False)
     large = dict.fromkeys(LINK_COLUMNS, 10 ** 9) | {
         "source": "conv1.10", "destination": "conv2.11", "transit_error_ns": 10 ** 7,
+        "clock": "udp",
     }  # fmt: skip
     worker = dict.fromkeys(WORKER_COLUMNS) | {"partition": "conv1.10", "pid": 4194304}
     print_report(console, summary | changes, [large, *links(), *lines], [worker])
@@ -114,20 +116,49 @@ def test_the_report_fits_and_tells_what_was_lost(monkeypatch):
 def test_the_report_shows_no_time_below_its_error(monkeypatch):
     times = {
         "transit_ns_p50": 4_000, "transit_ns_p99": 90_000, "transit_ns_max": 200_000,
+        "wire_ns_p50": 5_299, "wire_ns_p99": 80_000,
         "transit_error_ns": 5_300, "clock": "udp",
     }  # fmt: skip
     (line,) = [
         dict.fromkeys(LINK_COLUMNS) | {"source": "here", "destination": "there"} | times
     ]
-    assert row_of(monkeypatch, line).split()[5:9] == ["unres.", "90", "200", "5.3"]
+    assert row_of(monkeypatch, line, 1).split()[3:9] == [
+        "unres.", "90", "200", "unres.", "80", "5.3",
+    ]  # fmt: skip
     line |= dict.fromkeys(times) | {"clock": "invalid"}
-    assert row_of(monkeypatch, line).split()[5:9] == ["-", "-", "-", "invalid"]
+    assert row_of(monkeypatch, line, 1).split()[3:9] == [*"-----", "invalid"]
 
 
-def row_of(monkeypatch, line):
-    """Return what the report shows of a link."""
+def row_of(monkeypatch, line, table):
+    """Return what the report shows of a link in its first, second or third table."""
     shown = report(monkeypatch, lines=[line])
-    return next(row for row in shown.splitlines() if row.startswith("here->there"))
+    rows = [row for row in shown.splitlines() if row.startswith("here->there")]
+    return rows[table]
+
+
+def test_the_report_draws_the_bound_where_clocks_differ(monkeypatch):
+    line = dict.fromkeys(LINK_COLUMNS) | {
+        "source": "here", "destination": "there", "transit_ns_p50": 100_000,
+        "transit_error_ns": 60_000, "clock": "zmq", "probes": 1200, "probes_slow": 24,
+        "round_trip_ns": 98_000,
+    }  # fmt: skip
+    row = row_of(monkeypatch, line, 2).split()
+    assert row[1:6] == ["zmq", "1,200", "2.0", "98", "60"]
+    assert re.fullmatch(r"\[-*o-*\]", row[6])
+    shown = report(monkeypatch, lines=[line])
+    assert "can be bounded so, never measured" in shown.replace("\n", " ")
+    assert clocks_table([line | {"clock": "shared"}]) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "wanted"),
+    [
+        (100_000, 0, "            o"), (None, 5, ""), (5, None, ""),
+        (10_000, 9_900, "<-----o-]"), (10 ** 9, 10 ** 7, " " * 31 + "o"),
+    ],
+)  # fmt: skip
+def test_a_drawing_is_logarithmic(value, error, wanted):
+    assert drawing(value, error, 3, 8) == wanted
 
 
 def test_the_report_claims_nothing_it_does_not_know(monkeypatch):
