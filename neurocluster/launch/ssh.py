@@ -145,7 +145,8 @@ class SshLauncher:
     async def _run_once(self, name: str, command: str, secret: str) -> tuple[int, str]:
         """Return how a parent ended: its exit code, or `LOST` and why."""
         try:
-            with self.log(name).open("ab") as log:
+            # Unbuffered: whoever quotes a log does so while its process runs.
+            with self.log(name).open("ab", buffering=0) as log:
                 process = await self._connections[name].create_process(
                     command, stdin=asyncssh.PIPE, stdout=log, stderr=asyncssh.STDOUT
                 )

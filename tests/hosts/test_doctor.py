@@ -3,16 +3,15 @@
 import json
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.hosts.conftest import NAMESPACES, PYTHON, SSHD_PATH, open_to_all
+from tests.hosts.conftest import NAMESPACES, PYTHON, open_to_all
 from tests.hosts.test_ssh import workers
 from tests.support.processes import neurocluster, wait_for
 
 pytestmark = pytest.mark.hosts
-HERE = "this machine"
+HERE, SSHD = "this machine", "/usr/sbin/sshd"
 MANY = "conv1=rows:14,conv2=channels:8,fc1=neurons:8"
 OURS, FIRST = "10.77.0.254", "10.77.0.1"
 
@@ -151,7 +150,7 @@ def ahead(hosts, tmp_path):
     (tmp_path / "known").write_text(known + known.replace(":2222", ":2223"))
     subprocess.run(
         [NAMESPACES, "in", "n2", "unshare", "--time", "--monotonic", "5000", "--fork",
-         SSHD_PATH, "-f", tmp_path / "sshd"],
+         SSHD, "-f", tmp_path / "sshd"],
         check=True,
     )  # fmt: skip
     text = hosts.file.read_text().replace(f"{hosts.folder}/known", f"{tmp_path}/known")
@@ -273,19 +272,13 @@ def test_a_key_for_ssh_that_others_can_read(hosts):
     assert f"chmod 600 {key}" in found[HERE, "ssh key"]["remedy"]
 
 
-def test_the_key_of_the_examination_is_nowhere(hosts, tmp_path):
-    """Probes have it by standard input; it is on no command line."""
-    wrapper = tmp_path / "seen"
-    open_to_all(tmp_path)
-    file = tmp_path / "hosts.toml"
-    script = tmp_path / "python"
-    script.write_text(f'#!/bin/sh\necho "$@" >> /tmp/{wrapper.name}; env >> /tmp/seen\n'
-                      f'exec {PYTHON} "$@"\n')  # fmt: skip
+def test_the_key_is_on_no_command_line_and_in_no_environment(hosts, tmp_path, changed):
+    told, script = tmp_path / "told", tmp_path / "python"
+    told.touch()
+    told.chmod(0o666)
+    script.write_text(f'#!/bin/sh\n(echo "$@"; env) >> {told}\nexec {PYTHON} "$@"\n')
     script.chmod(0o755)
-    Path("/tmp/seen").unlink(missing_ok=True)
-    file.write_text(hosts.file.read_text().replace(PYTHON, str(script)))
-    doctor(hosts, file=file)
-    told = Path("/tmp/seen").read_text()
-    Path("/tmp/seen").unlink()
-    assert "probe --connect - --die-with-stdin" in told
-    assert "secret" not in told
+    found, _ = doctor(hosts, file=changed("n1", f'python = "{script}"'))
+    assert found["n1", "version"]["level"] == "ok"
+    assert "probe --connect - --die-with-stdin" in told.read_text()
+    assert "secret" not in told.read_text()
