@@ -81,10 +81,7 @@ def doctor_command(
     needs = _needs(config, patients, console)
     progress = Progress(console)
     work = _examine(patients, reach, config.deadline_s, secrets, progress)
-    try:
-        done = asyncio.run(_cancelled_by_sigterm(work))
-    finally:
-        progress.close()
+    done = asyncio.run(_cancelled_by_sigterm(work))
     if done is None:
         return EXIT_INTERRUPTED
     seen, controller = done
@@ -128,9 +125,14 @@ async def _examine(
     with patients.logs() as folder:
         launcher = patients.launcher(folder)
         office = patients.office(reach)
-        seen = await examine_hosts(
-            launcher, patients.names, office, deadline_s, progress.tell
-        )
+        showing = asyncio.create_task(progress.show())
+        try:
+            seen = await examine_hosts(
+                launcher, patients.names, office, deadline_s, progress.tell
+            )
+        finally:
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
     return seen, about
 
 
@@ -167,9 +169,15 @@ def _judge(seen: Seen, needs: Needs, patients: Patients) -> list[Finding]:
         if host in seen.missing:
             login = patients.login(host)
             found.append(judge_missing(host, seen.missing[host], login, python))
-    ways = judge_ways(seen, needs)
+    found += judge_ways(seen, needs)
     order = {host: number for number, host in enumerate((HERE, *patients.names))}
-    return sorted([*found, *ways], key=lambda f: order.get(f.where, len(order)))
+
+    def key(finding: Finding) -> tuple[int, int, str]:
+        if finding.where in order:
+            return order[finding.where], 0, ""
+        return len(order), -finding.level, finding.where
+
+    return sorted(found, key=key)
 
 
 async def _cancelled_by_sigterm(work: Coroutine[Any, Any, Done]) -> Done | None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
 from rich.console import Console
-from rich.status import Status
-from rich.table import Table
 from rich.text import Text
 
 from neurocluster.doctor.findings import Finding, Level, verdict, worst
@@ -18,8 +16,10 @@ from neurocluster.doctor.needs import Needs
 from neurocluster.doctor.seen import Seen
 
 STYLES: Final = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "bold red"}
+LEAST_WIDTH: Final = 20
 QUICK_S: Final = 2.0
 """Who waits longer is told for what."""
+REFRESH_S: Final = 0.1
 PAUSE_S: Final = 3.0
 """Between two lines about it, where there is no terminal to write them over."""
 
@@ -37,23 +37,24 @@ def print_findings(
     shown = [f for f in findings if every or f.level is not Level.OK]
     for where, group in itertools.groupby(shown, lambda f: f.where):
         console.print(Text(where, style="bold"))
-        console.print(_table(list(group)))
+        for finding in group:
+            console.print(_lines(finding, console))
     console.print(Text(verdict(findings), style=STYLES[worst(findings)]))
 
 
-def _table(findings: Sequence[Finding]) -> Table:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=1)
-    table.add_column(no_wrap=True, width=7)
-    table.add_column(no_wrap=True, width=10)
-    table.add_column(overflow="fold")
-    for finding in findings:
-        text = Text(finding.text)
-        if finding.remedy:
-            text.append(f"\n-> {finding.remedy}", style="bold")
-        level = Text(finding.level.name.lower(), style=STYLES[finding.level])
-        table.add_row("", level, Text(finding.subject), text)
-    return table
+def _lines(finding: Finding, console: Console) -> Text:
+    """Return a finding in lines that are no wider than the console."""
+    told = Text(finding.text)
+    if finding.remedy:
+        told.append(f"\n-> {finding.remedy}", style="bold")
+    head = Text.assemble(
+        "  ", (f"{finding.level.name.lower():<8}", STYLES[finding.level]),
+        f"{finding.subject:<11}",
+    )  # fmt: skip
+    lines = told.wrap(console, max(console.width - len(head), LEAST_WIDTH))
+    for line in lines:
+        line.rstrip()
+    return head + Text("\n" + " " * len(head)).join(lines)
 
 
 def as_json(findings: Sequence[Finding], seen: Seen, needs: Needs) -> dict[str, Any]:
@@ -83,31 +84,30 @@ def as_json(findings: Sequence[Finding], seen: Seen, needs: Needs) -> dict[str, 
 
 
 class Progress:
-    """Say on standard error what is going on, once that takes a while; `close` it."""
+    """Say on standard error what is going on, once that takes a while.
+
+    Whoever is told writes nothing; `show` does, as long as it is awaited.
+    """
 
     def __init__(self, console: Console) -> None:
-        """Begin to count the time."""
+        """Take where to write."""
         self._console = console
-        self._next_s = time.monotonic() + QUICK_S
-        self._status: Status | None = None
-        self._told = ""
+        self._text = self._shown = ""
 
     def tell(self, text: str) -> None:
         """Take what is going on now."""
-        now_s = time.monotonic()
-        if text == self._told or now_s < self._next_s:
-            return
-        self._told = text
-        if not self._console.is_terminal:
-            self._next_s = now_s + PAUSE_S
-            self._console.print(Text(text))
-        elif self._status is None:
-            self._status = self._console.status(Text(text))
-            self._status.start()
-        else:
-            self._status.update(Text(text))
+        self._text = text
 
-    def close(self) -> None:
-        """Give the line back; may be called twice."""
-        if self._status is not None:
-            self._status.stop()
+    async def show(self) -> None:
+        """Write what is going on until this is cancelled."""
+        await asyncio.sleep(QUICK_S)
+        if not self._console.is_terminal:
+            while True:
+                if self._text != self._shown:
+                    self._console.print(Text(self._text))
+                    self._shown = self._text
+                await asyncio.sleep(PAUSE_S)
+        with self._console.status("") as status:
+            while True:
+                status.update(Text(self._text))
+                await asyncio.sleep(REFRESH_S)

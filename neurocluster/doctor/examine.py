@@ -203,7 +203,7 @@ class Examination:
             late = [host for host in late if not self._launcher.ended(host)]
             if not late:
                 return
-            self._tell(f"waiting until {names(late)} has tried the others")
+            self._tell(f"{names(late)}: trying the others")
             await asyncio.sleep(LOOK_S)
 
     def _missing(self, host: str) -> Missing:
