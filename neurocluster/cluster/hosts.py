@@ -170,9 +170,8 @@ class HostCluster(Cluster):
                 error.add_note("ends of logs:\n" + self._ends(self._workers, names))
 
     async def _stop_workers(self) -> None:
-        workers, self._workers = self._workers, None
-        if workers is not None:
-            await workers.stop()
+        if self._workers is not None:  # it stays: its logs may be asked for
+            await self._workers.stop()
 
     def _meeting(self, connection: Connection) -> Meeting:
         return Meeting(connection.endpoint, self._keys, self._reach)
