@@ -50,11 +50,11 @@ def _nothing_left(hosts, slurm):
     wait_for(lambda: not workers(hosts), 90)
 
 
-def submit(slurm, home, *options, nodes=3):
+def submit(slurm, home, *options, to_slurm="--nodes=3"):
     """Submit the script; return the job and its folder of results."""
     job = slurm.submit(
-        USER, home, PYTHON, f"--nodes={nodes}", "slurm.sbatch", "--no-compare",
-        "--out", "out", *options,
+        USER, home, PYTHON, to_slurm, "slurm.sbatch", "--no-compare", "--out", "out",
+        *options,
     )  # fmt: skip
     return job, home / "out"
 
@@ -245,16 +245,21 @@ def test_a_lost_node_is_survived_before_slurm_notices(hosts, slurm, home):
 def test_the_job_goes_on_when_slurm_has_given_the_node_up(hosts, slurm, home):
     images = np.tile(load_dataset().images, (10, 1, 1, 1)).reshape(-1, 28, 28)
     (home / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(images))
-    job, out = submit(slurm, home, *SLOW, "--spares", 3, "--data", home)
+    job, out = submit(
+        slurm, home, *SLOW, "--spares", 3, "--data", home,
+        to_slurm="--nodes=3 --no-kill",
+    )  # fmt: skip
     lost = a_worker_elsewhere(running(out))["host"]
     hosts.link(lost, "down")
-    wait_for(lambda: lost not in slurm.shown(job, "%N"), 60)
+    wait_for(lambda: slurm.shown(job, "%D") == "2", 60)
     time.sleep(2)
     assert slurm.state(job) == "RUNNING"
-    slurm.cancel(job)
-    slurm.wait(job, 30)
     text = said(home, job)
     assert text.count("Recovering: ") == text.count("Recovered after") <= 3, text
+    assert f"host {lost}: the parent of its workers ended; srun says: Node fail" in text
+    hosts.link(lost, "up")
+    slurm.cancel(job)
+    slurm.wait(job, 90)
     assert summary(out)["frames"] > 10_000
 
 
@@ -272,7 +277,7 @@ def test_a_job_that_is_requeued_goes_on(slurm, home):
 
 def test_a_job_whose_first_node_is_lost_goes_on_elsewhere(hosts, slurm, home, tmp_path):
     """On two of three nodes; the lost one cannot be told, and tries on meanwhile."""
-    job, out = submit(slurm, home, *SLOW, nodes=2)
+    job, out = submit(slurm, home, *SLOW, to_slurm="--nodes=2")
     first = running(out)["client"]["host"]
     hosts.link(first, "down")
     again = "Slurm started this job again: going on with out"
@@ -307,7 +312,7 @@ def test_a_drained_node_ends_what_it_runs(hosts, slurm, home):
 
 def test_a_job_does_without_a_drained_node_or_waits_for_it(slurm, home):
     with drained(slurm, "n2"):
-        job, out = submit(slurm, home, "--frames", 5, nodes=2)
+        job, out = submit(slurm, home, "--frames", 5, to_slurm="--nodes=2")
         slurm.wait(job)
         found = json.loads((out / "roster.json").read_text())
         assert {w["host"] for w in found["workers"]} == {"n1", "n3"}
