@@ -80,10 +80,15 @@ class Hosts:
         subprocess.run(["ip", "link", "set", port_of(name), state], check=True)
 
     def kill(self, name: str) -> None:
-        """Kill every process on a host at once, its sshd among them."""
-        for pid in self.pids(name, ""):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        """Kill every process on a host at once, its sshd among them.
+
+        All are stopped first: none may do anything about the end of another.
+        """
+        pids = self.pids(name, "")
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     def start_sshd(self, name: str) -> None:
         """Start a host's sshd, unless it runs."""

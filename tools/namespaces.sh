@@ -30,7 +30,10 @@ up() {
 }
 
 down() {
-    local host pid
+    local host pid port
+    for port in $(ip -o link | grep -oE ' ncv[0-9]+' || true); do
+        ip link del "$port" # else it stays until the last process of its host is gone
+    done
     for host in $(ip netns list | cut -d' ' -f1 | grep -E '^n[0-9]+$' || true); do
         for pid in $(ip netns pids "$host"); do kill -9 "$pid" 2>/dev/null || true; done
         ip netns del "$host"

@@ -34,8 +34,6 @@ HANG_S: Final = 80.0
 """Longest that a case may take, its end included."""
 SOON_S: Final = 6.0
 """Until no worker is left where the hosts could hear that all is over."""
-EMPTY_S: Final = 40.0
-"""The same where they could not: 30 s without a controller, and some to end."""
 PAIRS: Final = 4
 """Of the short form."""
 
@@ -68,7 +66,7 @@ def main(*, everything: bool, seed: int, only: str) -> int:
             found = [c for c in cases(seed, harm) if only in c.fault]
             if not everything:
                 found = list(once(found, Random(seed)))
-            problems = asyncio.run(_run(found, harm, patient=everything))
+            problems = asyncio.run(_run(found, harm))
     for problem in problems:
         print(f"WRONG: {problem}")
     print(f"{len(found)} cases, {time.monotonic() - begin:.0f} s")
@@ -87,7 +85,7 @@ def once(found: Iterable[Case], random: Random) -> Iterator[Case]:
             yield random.choice(same)
 
 
-async def _run(found: Sequence[Case], harm: Harm, *, patient: bool) -> list[str]:
+async def _run(found: Sequence[Case], harm: Harm) -> list[str]:
     """Run cases and print a line each; return what is not as it must be."""
     hosts = harm.network.hosts
     images = load_dataset().images[:CHAIN_FRAMES]
@@ -105,24 +103,25 @@ async def _run(found: Sequence[Case], harm: Harm, *, patient: bool) -> list[str]
             verdict = judge(case, seen, good)
             print(verdict.line, flush=True)
             wrong = verdict.problems
-        wrong += _tidied(harm, patient=patient)
+        wrong += _tidied(harm)
         problems += [f"{case.fault}, {case.moment}: {problem}" for problem in wrong]
     return problems
 
 
-def _tidied(harm: Harm, *, patient: bool) -> list[str]:
+def _tidied(harm: Harm) -> list[str]:
     """Make all whole; say which processes did not end by themselves, and end them.
 
-    Those that a cut keeps from hearing of the end go on asking for 30 s.
+    Those that a cut keeps from hearing of the end may go on asking for 30 s
+    (`tests/hosts/test_ssh.py` waits for them).
     """
     cut = harm.network.cut
     harm.whole()
     hosts = harm.network.hosts
-    left = wait_until_empty(hosts, EMPTY_S if patient else 0 if cut else SOON_S)
+    left = wait_until_empty(hosts, 0 if cut else SOON_S)
     for pid in left:
         injure.kill(pid)
     wait_until_empty(hosts, SOON_S)
-    return [] if not left or (cut and not patient) else [f"processes {left} are left"]
+    return [f"processes {left} are left"] if left and not cut else []
 
 
 async def _first(hosts: Hosts, images: U8) -> None:
