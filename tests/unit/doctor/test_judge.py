@@ -120,6 +120,11 @@ def test_on_this_machine_the_client_counts_as_a_worker():
     assert judged("cores", HERE, {"runs": (), **beside}).level is Level.OK
 
 
+def test_just_enough_descriptors_are_enough():
+    assert judged("files", files=60).level is Level.OK
+    assert judged("files", files=59).level is Level.ERROR
+
+
 def test_no_limit_of_descriptors_is_enough():
     found = judged("files", files=UNLIMITED, files_most=UNLIMITED)
     assert found.level is Level.OK
