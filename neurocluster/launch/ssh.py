@@ -22,6 +22,7 @@ from neurocluster.errors import StartTimeout
 from neurocluster.launch.base import WORKER, Capabilities, Exit, Share
 from neurocluster.launch.hosts import HostEntry
 from neurocluster.launch.restarts import MOST_RESTARTS, Restarts
+from neurocluster.transport.knock import reason
 
 CONNECT_S: Final = 10.0
 KEEPALIVE_S: Final = 1.0
@@ -229,6 +230,6 @@ def words(error: BaseException) -> str:
     """Return a reason for a person."""
     if isinstance(error, TimeoutError):
         return f"no answer within {CONNECT_S:.0f} s"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, OSError):
+        return reason(error)
     return str(error) or type(error).__name__

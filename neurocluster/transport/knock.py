@@ -130,10 +130,15 @@ async def _plain(endpoint: str, seconds: float) -> str:
     except TimeoutError:
         return f"no answer within {seconds:.0f} s"
     except OSError as error:
-        number = error.errno or 0  # that of a name that nobody knows is negative
-        return os.strerror(number) if number > 0 else error.strerror or str(error)
+        return reason(error)
     writer.close()
     return ""
+
+
+def reason(error: OSError) -> str:
+    """Return the system's words; asyncio puts an address in their place."""
+    number = error.errno or 0  # that of a name that nobody knows is negative
+    return os.strerror(number) if number > 0 else error.strerror or str(error)
 
 
 async def _shaken(monitor: Mail, end: float) -> str:

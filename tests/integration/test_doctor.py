@@ -251,6 +251,16 @@ def test_wrong_options(options, words, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_a_host_where_nobody_listens(tmp_path):
+    hosts = tmp_path / "hosts.toml"
+    hosts.write_text('[[host]]\nname = "h"\naddress = "127.0.0.1"\nport = 9')
+    done = neurocluster("doctor", "--hosts", hosts)
+    assert done.returncode == 1
+    words = "it does not let us in (127.0.0.1 port 9): Connection refused"
+    assert words in joined(done)
+    assert "'ssh -p 9 127.0.0.1 true' must work" in joined(done)
+
+
 def test_an_interruption_ends_it(tmp_path):
     """One host's ssh never answers."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
