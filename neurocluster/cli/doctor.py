@@ -24,7 +24,7 @@ from neurocluster.controller.connection import FILE
 from neurocluster.data.idx import load_dataset
 from neurocluster.doctor.examine import examine_alone, examine_hosts
 from neurocluster.doctor.findings import Finding, Level, worst
-from neurocluster.doctor.judge import judge_machine, judge_missing
+from neurocluster.doctor.judge import judge_machine, judge_missing, judge_ports
 from neurocluster.doctor.keys import (
     judge_connection_file,
     judge_controller,
@@ -44,7 +44,7 @@ from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan
 from neurocluster.model.split import parse_splits
-from neurocluster.transport.address import Reach
+from neurocluster.transport.address import FEWEST_PORTS, Reach
 
 Done = tuple[Seen, list[Finding]]
 """What was seen, and what is to be said of a controller."""
@@ -166,6 +166,8 @@ def _judge(seen: Seen, needs: Needs, patients: Patients) -> list[Finding]:
         if host in seen.machines:
             machine, here = seen.machines[host], seen.machines[HERE]
             found += judge_machine(host, machine, here, needs.hosts[host], python)
+            if (ports := patients.ports(host)) is not None:
+                found.append(judge_ports(host, ports, FEWEST_PORTS, needs.hosts[host]))
         if host in seen.missing:
             login = patients.login(host)
             found.append(judge_missing(host, seen.missing[host], login, python))

@@ -157,6 +157,27 @@ def _folder(host: str, machine: Machine) -> Finding:
     return Finding(host, "folder", OK, f"{machine.folder} can be written")
 
 
+def judge_ports(host: str, ports: tuple[int, int], each: int, need: Need) -> Finding:
+    """Say whether a range of ports is wide enough for a host's workers.
+
+    Args:
+        host: Its name.
+        ports: First and last.
+        each: Ports that a worker takes in turn.
+        need: What the plan needs of it.
+    """
+    first, last = ports
+    count, workers = last - first + 1, len(need.runs) + need.spares
+    text = f"{count} ports ({first}-{last}) for {workers} workers and spares"
+    if count >= each * workers:
+        return Finding(host, "ports", OK, text)
+    level = ERROR if count < workers else WARNING
+    why = "each listens at one, and after a recovery at another"
+    wider = f"{first}-{first + each * workers - 1}"
+    remedy = f"widen them in the hosts file, and in the firewall: ports = {wider!r}"
+    return Finding(host, "ports", level, f"{text}: {why}", remedy)
+
+
 # -- hosts that told nothing -------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from neurocluster.errors import ConfigError
 from neurocluster.launch.base import PROBE, HostLauncher
 from neurocluster.launch.hosts import HostEntry, no_ssh, read_hosts
 from neurocluster.model.placement import Host
-from neurocluster.transport.address import Reach, choose, tcp
+from neurocluster.transport.address import Reach, choose, parse_ports, tcp
 
 SSH_PORT: Final = 22
 
@@ -89,6 +89,16 @@ class Patients:
             except ConfigError as error:
                 problem = problem or error
         raise problem or ConfigError("hosts: there are none")
+
+    def ports(self, host: str) -> tuple[int, int] | None:
+        """Return the ports that a host is confined to, if it is.
+
+        Raises:
+            ConfigError: They are no range.
+        """
+        entry = self.entries.get(host)
+        told = entry.ports if entry is not None else None
+        return parse_ports(told) if told is not None else None
 
     def python(self, host: str) -> str:
         """Return the interpreter of a host, for remedies."""

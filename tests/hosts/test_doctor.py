@@ -248,6 +248,13 @@ def test_more_cores_promised_than_there_are(hosts, changed):
     assert one["text"].endswith("to use, placement counts on 64")
 
 
+def test_ports_that_are_too_few(hosts, changed):
+    file = changed("n1", 'ports = "7000-7001"')
+    found, _ = doctor(hosts, "--split", MANY, file=file, code=1)
+    assert ("n1", "ports") in wrong(found)
+    assert found["n1", "connect"]["level"] == "ok"
+
+
 def test_a_host_that_is_down(hosts):
     hosts.link("n3", "down")
     begin = time.monotonic()

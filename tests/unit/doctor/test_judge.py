@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from neurocluster.doctor.findings import Finding, Level, verdict, worst
-from neurocluster.doctor.judge import judge_machine, judge_missing
+from neurocluster.doctor.judge import judge_machine, judge_missing, judge_ports
 from neurocluster.doctor.needs import CONTROLLER, THE_CLIENT, Need
 from neurocluster.doctor.report import HERE, UNLIMITED, Machine
 from neurocluster.doctor.seen import CLOSED, ENDED, SILENT, Missing
@@ -129,6 +129,18 @@ def test_no_limit_of_descriptors_is_enough():
     found = judged("files", files=UNLIMITED, files_most=UNLIMITED)
     assert found.level is Level.OK
     assert judged("files", files=50, files_most=UNLIMITED).remedy.startswith("raise it")
+
+
+@pytest.mark.parametrize(
+    ("ports", "level"),
+    [((7000, 7005), Level.OK), ((7000, 7004), Level.WARNING),
+     ((7000, 7002), Level.WARNING), ((7000, 7001), Level.ERROR)],
+)  # fmt: skip
+def test_ports_for_three_workers_that_never_take_the_same_twice(ports, level):
+    need = dataclasses.replace(NEED, spares=1)
+    found = judge_ports("n1", ports, 2, need)
+    assert found.level is level
+    assert (level is Level.OK) or "ports = '7000-7005'" in found.remedy
 
 
 # -- hosts that told nothing -------------------------------------------------------
