@@ -14,7 +14,7 @@ import pytest
 
 from tests.hosts.conftest import NAMESPACES, NET, PORT, ROOT, USER, open_to_all
 from tests.hosts.test_ssh import counted
-from tests.support.processes import neurocluster, wait_for
+from tests.support.processes import kill, neurocluster, wait_for
 
 pytestmark = pytest.mark.hosts
 README = (ROOT / "deploy" / "README.md").read_text()
@@ -71,11 +71,12 @@ class Reader:
 
     def start(self, text, host):
         """Start a command that ends when the cluster is stopped."""
-        process = subprocess.Popen(
-            self.command(text, host, self.home), stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-        self._running.append(process)
+        log = self.home.with_name(f"{host}.log")
+        with log.open("w") as file:
+            process = subprocess.Popen(
+                self.command(text, host, self.home), stdout=file, stderr=file
+            )
+        self._running.append((process, log))
 
     def ran(self, printed, folder):
         """Note the results of a run, of which a command printed the report."""
@@ -85,16 +86,15 @@ class Reader:
     def end(self):
         """Wait for what was started; it must have ended well."""
         while self._running:
-            process = self._running.pop()
-            printed, _ = process.communicate(timeout=20)
-            assert process.returncode == 0, printed
+            process, log = self._running.pop()
+            assert process.wait(timeout=20) == 0, log.read_text()
 
     def close(self):
-        """End what is left."""
-        while self._running:
-            process = self._running.pop()
-            process.kill()
-            process.communicate()
+        """End what is left, which `su` keeps apart from us."""
+        for name in self.hosts.names if self._running else ():
+            for pid in self.hosts.pids(name, str(self.home)):
+                with contextlib.suppress(ProcessLookupError):
+                    kill(pid)
 
 
 def does(reader, command):
@@ -152,7 +152,8 @@ def streams_from_the_last(reader, command):
 
 
 def asks_and_is_told(reader, command):
-    assert "nothing to do: no client" in reader.run(command, "n3", reader.home)
+    printed = reader.run(command, "n3", reader.home)
+    assert "nothing to do: 8 workers stand by, no client is there" in printed
 
 
 def ends_all(reader, command):
