@@ -45,13 +45,18 @@ def processes():
     return found
 
 
-def files():
-    """Return the user's files, but for its caches."""
-    home = pwd.getpwnam(USER).pw_dir
-    found = subprocess.run(
-        ["find", *PLACES, home, "-user", USER, "-not", "-path", f"{home}/.cache/*"],
-        check=False, capture_output=True, text=True,
-    ).stdout  # fmt: skip
+def files(home):
+    """Return the user's files, but for caches and those of other tests."""
+    own = pwd.getpwnam(USER).pw_dir
+    tests, mine = home.parents[2], ["-user", USER, "-not", "-path", f"{own}/.cache/*"]
+    found = ""
+    for command in (
+        [*PLACES, own, *mine, "-not", "-path", f"{tests}/*"],
+        [home, *mine],
+    ):
+        found += subprocess.run(
+            ["find", *command], check=False, capture_output=True, text=True
+        ).stdout  # what vanishes meanwhile is an error to find
     return set(found.splitlines())
 
 
@@ -87,13 +92,13 @@ def test_cycles_leave_nothing(engine, hosts, slurm, home):
     slurm.ready()
     cycles(engine, 0, hosts, slurm, home)  # compiles, and makes folders of work
     wait_for(lambda: not processes(), 10)
-    before = files()
+    before = files(home)
     assert not [path for path in before if secret(path)]
     told = cycles(engine, CYCLES, hosts, slurm, home)
     print(f"{engine}: {CYCLES} cycles, {told['seconds']:.2f} s each (median)")
     assert told["last"] == told["first"]
     assert told["last"][1] == []
     wait_for(lambda: not processes(), 10)
-    assert files() == before
+    assert files(home) == before
     wait_for(lambda: not connections(hosts), 10)
     wait_for(lambda: not slurm.everything(), 10)
