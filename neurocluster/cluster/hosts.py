@@ -142,7 +142,8 @@ class HostCluster(Cluster):
         """
         how = done.problem or f"ended with exit status {done.code}"
         then = "; it is started again" if done.left else ""
-        _log.warning("host %s: the parent of its workers %s%s", done.slot, how, then)
+        level = logging.INFO if done.code == 0 else logging.WARNING  # 0: told to end
+        _log.log(level, "host %s: the parent of its workers %s%s", done.slot, how, then)
         if done.left:
             return
         self._gone[done.slot] = how

@@ -26,8 +26,9 @@ from neurocluster.transport.knock import reason
 
 CONNECT_S: Final = 10.0
 KEEPALIVE_S: Final = 1.0
-SILENT: Final = 3
-"""So many keepalives without an answer end a connection."""
+SILENT: Final = 8
+"""So many keepalives without an answer end a connection, and with it the workers. After
+a cut of some seconds TCP tries again 6 s after its begin."""
 STOP_S: Final = 4.0
 CLOSE_S: Final = 1.0
 """How long a connection may take to close; one whose network is cut does not."""

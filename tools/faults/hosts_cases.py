@@ -36,7 +36,7 @@ SPARES: Final = 3
 """One on each host."""
 WORKER: Final = r"^partition \S+ \(worker pid \d+ on n\d\) "
 LINK: Final = r"\S+->\S+ \(\S+ to \S+\)"
-SILENT: Final = WORKER + r"has been silent for 1\.\d s"
+SILENT: Final = WORKER + r"has been silent for (0\.[89]|1\.\d) s"
 LEFT: Final = WORKER + "left: "
 STALLED: Final = rf"^link {LINK} is stalled: \d+ of \d+ spikes arrived and nothing for"
 GIVEN_UP: Final = (
