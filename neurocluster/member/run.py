@@ -71,6 +71,7 @@ class MemberRunner:
         """
         self._clock = clock or own_clock()
         self._duties, self._pulse = duties, pulse
+        self._closed = False
         self._place = Place(meeting)
         self._sockets = Sockets(SOCKETS, meeting.keys)
         replaces, cause = former or (None, "")
@@ -181,7 +182,8 @@ class MemberRunner:
     def _built(
         self, epoch: int, body: Mapping[str, Any], built: EngineLike | Exception
     ) -> None:
-        if epoch != self.state.epoch or self.state.phase is not s.Phase.BUILDING:
+        building = self.state.phase is s.Phase.BUILDING
+        if epoch != self.state.epoch or not building or self._closed:
             return
         try:
             if isinstance(built, Exception):
@@ -264,6 +266,7 @@ class MemberRunner:
 
     def close(self) -> None:
         """Release all sockets; may be called twice."""
+        self._closed = True  # the thread that builds may come back later
         if self._timer is not None:
             self._timer.cancel()
         if self._data is not None:
