@@ -3,8 +3,8 @@
 Who shares our clock needs no probe. All others are asked: in a burst while links are
 made, so that the first packets have a bound, then twenty times a second. While few
 packets come, so when there is time, another question follows as soon as the bound has
-ceased to be tight. Where packets keep everybody busy a probe would wait as they do; it
-bounds less then, and is counted as slow.
+ceased to be tight. While packets keep a member busy, probes wait as they do and bound
+less; they go on, twenty times a second, and are counted.
 
 Where no datagram comes back, questions go through the controller, whom everybody
 reaches: slower, so with a wider bound, which the stamps tell by themselves.
@@ -32,8 +32,8 @@ PROBE_NS: Final = 50_000_000
 """Between two questions that are asked whatever happens."""
 SOON_NS: Final = 10_000_000
 """Between those at least that keep a bound tight."""
-AGAIN: Final = 3
-"""Of these, how many are asked at once when an answer took too long."""
+AGAIN: Final = 9
+"""How many follow each other at once then: processors that slept answer late."""
 BUSY: Final = 2_000
 """Packets a second from which on a member has no time to keep bounds tight."""
 PATIENCE: Final = 20
@@ -51,14 +51,14 @@ class Known(NamedTuple):
         round_trip: Shortest round trip of a probe, ns; 0 without one.
         jumps: How often that clock contradicted itself.
         probes: How many were answered.
-        slow: How many of them took long; see `metrics.offset.Offset`.
+        busy: How many of them came while packets kept us busy.
     """
 
     method: int = SHARED
     round_trip: int = 0
     jumps: int = 0
     probes: int = 0
-    slow: int = 0
+    busy: int = 0
 
     def and_also(self, other: Known) -> Known:
         """Return this and what was known in another epoch."""
@@ -66,7 +66,7 @@ class Known(NamedTuple):
         return Known(
             max(self.method, other.method), min(trips, default=0),
             self.jumps + other.jumps, self.probes + other.probes,
-            self.slow + other.slow,
+            self.busy + other.busy,
         )  # fmt: skip
 
 
@@ -99,6 +99,7 @@ class Source:
         links: Inbound links from there, by slot.
         offset: What is known of it.
         method: How the last answer came.
+        busy: Answers that came while packets kept us busy.
         asked: Questions that were due.
         unanswered: How many of them since a datagram came from there.
         again: Questions asked at once since one was due.
@@ -111,6 +112,7 @@ class Source:
     links: dict[int, int] = field(default_factory=dict)
     offset: Offset = field(default_factory=Offset)
     method: int = UDP
+    busy: int = 0
     asked: int = 0
     unanswered: int = 0
     again: int = 0
@@ -185,16 +187,26 @@ class Clocks:
             return
         source = self._sources[number]
         source.unanswered = 0
-        self._take(source, probe, UDP)
-        if source.asked >= BURST and not self._is_busy(probe.back):
-            self._keep_tight(self._echo, source, source.offset.tight_ns(probe.back))
+        if self._is_busy(probe.back):
+            source.busy += 1
+            self._take(source, probe, UDP)
+        elif source.asked >= BURST:
+            self._keep_tight(self._echo, source, probe)
+        else:
+            self._take(source, probe, UDP)
 
-    def _keep_tight(self, echo: Echo, source: Source, tight_ns: int) -> None:
-        """Ask again when the bound ceases to be tight, at once if it is not."""
-        if not tight_ns and source.again < AGAIN:
+    def _keep_tight(self, echo: Echo, source: Source, probe: Probe) -> None:
+        """Ask again at once until the bound is good, then when it will not be tight.
+
+        The question comes first: a processor that waits for it may fall asleep.
+        """
+        goes_on = source.again < AGAIN and not source.offset.is_good(probe.back)
+        if goes_on:
             source.again += 1
             echo.ask(source.number, source.where)
-        else:
+        self._take(source, probe, UDP)
+        if not goes_on:
+            tight_ns = source.offset.tight_ns(probe.back)
             self._later(echo, source, min(max(tight_ns, SOON_NS), PROBE_NS))
 
     def _is_busy(self, now_ns: int) -> bool:
@@ -236,7 +248,7 @@ class Clocks:
             if slot in source.links:
                 offset = source.offset
                 return Known(
-                    source.method, offset.best, offset.jumps, offset.probes, offset.slow
+                    source.method, offset.best, offset.jumps, offset.probes, source.busy
                 )
         return Known()
 

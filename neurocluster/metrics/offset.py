@@ -20,10 +20,9 @@ from typing import Final, NamedTuple
 DRIFT_PPM: Final = 200
 """Most that two clocks drift apart; kernels slew them by up to 500."""
 KEPT_NS: Final = 60_000_000_000
-SLOW: Final = 2
-"""Shortest round trips that a probe takes at most on a link without a queue."""
-TIGHT: Final = 1.4
-"""Halves of the shortest round trip that a bound may be and still be called tight."""
+GOOD, TIGHT = 1.2, 1.35
+"""Halves of the shortest round trip that a bound is after good probes, and that it may
+grow to before it needs others."""
 MILLION: Final = 1_000_000
 
 
@@ -92,7 +91,6 @@ class Offset:
         jumps: How often a probe contradicted those before: a clock was set, or drifts
             by more than it may. Until then nothing that was told is to be believed.
         best: The shortest round trip, ns; 0 before the first probe.
-        slow: Probes that took more than twice that: queues, or processors, were busy.
     """
 
     def __init__(self, drift_ppm: int = DRIFT_PPM) -> None:
@@ -100,7 +98,7 @@ class Offset:
         self._ppm = drift_ppm
         self._low = Extreme(lambda a, b: a > b)
         self._high = Extreme(lambda a, b: a < b)
-        self.probes = self.jumps = self.best = self.slow = 0
+        self.probes = self.jumps = self.best = 0
 
     def add(self, probe: Probe) -> None:
         """Take a probe that was answered; they come in the order of ``back``.
@@ -112,7 +110,6 @@ class Offset:
         self._take(probe)
         self.probes += 1
         self.best = min(self.best or probe.round_trip, probe.round_trip)
-        self.slow += probe.round_trip > SLOW * self.best
         bound = self.at(probe.back)
         if bound is not None and bound.low > bound.high:
             self.jumps += 1
@@ -133,16 +130,21 @@ class Offset:
         slack = self._slack(now_ns)
         return Bound(self._low.value - slack, self._high.value + slack)
 
-    def tight_ns(self, now_ns: int) -> int:
-        """Return how long the bound stays about as narrow as it can be; 0 if it is not.
+    def is_good(self, now_ns: int) -> bool:
+        """Tell whether the bound is about as narrow as it can be.
 
-        Half the shortest round trip is the least that it can be; drift adds to that.
+        Half the shortest round trip is the least; drift adds to that.
         """
+        return self._spare_ns(now_ns, GOOD) >= 0
+
+    def tight_ns(self, now_ns: int) -> int:
+        """Return how long the bound stays nearly as narrow; 0 if it is not."""
+        return max(self._spare_ns(now_ns, TIGHT), 0) * MILLION // max(self._ppm, 1)
+
+    def _spare_ns(self, now_ns: int, halves: float) -> int:
+        """Return by how much the bound is narrower than some halves of a trip."""
         bound = self.at(now_ns)
-        if bound is None:
-            return 0
-        spare_ns = int(TIGHT * self.best / 2) - bound.error
-        return max(spare_ns, 0) * MILLION // self._ppm if self._ppm else KEPT_NS
+        return int(halves * self.best / 2) - bound.error if bound is not None else -1
 
     def _slack(self, time_ns: int) -> int:
         """Return how far clocks may have drifted apart in a time, ns, rounded up."""

@@ -24,7 +24,7 @@ LINK_COLUMNS: Final = (
     "transit_ns_p99", "transit_ns_max", "transit_error_ns", "blocked_ns",
     "wire_ns_p50", "wire_ns_p99", "wire_packets", "batching_ns_p50", "batching_ns_p99",
     "service_ns_p50", "service_ns_p99", "clock", "round_trip_ns", "unclocked_packets",
-    "probes", "probes_slow",
+    "probes", "probes_busy",
 )  # fmt: skip
 LAYER_COLUMNS: Final = (
     "layer", "partitions", "neurons", "spikes", "spikes_pool", "synops",
@@ -129,7 +129,7 @@ def _times(rows: Sequence[Sequence[int]]) -> dict[str, Any]:
         "clock": METHODS[max(end["method"] for end in ends)],
         "round_trip_ns": min(trips, default=None),
         "probes": sum(end["probes"] for end in ends),
-        "probes_slow": sum(end["probes_slow"] for end in ends),
+        "probes_busy": sum(end["probes_busy"] for end in ends),
     }
     jumped = any(end["jumps"] for end in ends)
     if jumped or not most["packets"] - most["unclocked"]:

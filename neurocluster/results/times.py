@@ -28,7 +28,7 @@ LEGEND: Final = (
     f"probe's round trip, and {DRIFT_PPM} ppm of drift since. How unequal its two ways "
     "are can be bounded so, never measured; averages of many packets do not narrow it. "
     f"{UNRESOLVED}: the bound exceeds the time. {INVALID}: that clock jumped or drifts "
-    "more. Slow probes took over two shortest round trips: something was busy, or full."
+    "more. Busy probes came while packets kept the receiver busy: they bound less."
 )
 Line = Mapping[str, Any]
 
@@ -79,17 +79,17 @@ def clocks_table(links: Sequence[Line]) -> Table | None:
         f"Clocks that differ (us); median transit within its bound, {ends}, logarithmic"
     )
     table.add_column("link", no_wrap=True)
-    for name in ("clock", "probes", "slow %", "round trip", "+-"):
+    for name in ("clock", "probes", "busy %", "round trip", "+-"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("[-- median --]", no_wrap=True, width=DRAWN)
     for link in probed:
         probes, trip = link["probes"], link["round_trip_ns"]
-        slow = link["probes_slow"]
+        busy = link["probes_busy"]
         table.add_row(
             name_of(link),
             link["clock"],
             "-" if probes is None else f"{probes:,}",
-            f"{100 * slow / probes:.1f}" if probes and slow is not None else "-",
+            f"{100 * busy / probes:.1f}" if probes and busy is not None else "-",
             _us(trip),
             _error(link),
             drawing(link["transit_ns_p50"], link["transit_error_ns"], low, high),

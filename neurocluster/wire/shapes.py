@@ -17,7 +17,7 @@ spikes of each outbound link of the partition, all of this frame.
 """
 INBOUND_ROW: Final = (
     "link", "spikes", "negative", "packets", "bytes", "unclocked", "transit_max",
-    "error_max", "method", "round_trip", "jumps", "probes", "probes_slow",
+    "error_max", "method", "round_trip", "jumps", "probes", "probes_busy",
     "batching_p50", "batching_p99", "transit_p50", "transit_p99", "wire_p50",
     "wire_p99", "service_p50", "service_p99", "wire_packets", "epoch_spikes",
 )  # fmt: skip

@@ -4,9 +4,9 @@ from neurocluster.member.probing import SHARED, UDP, ZMQ, Known
 
 
 def test_epochs_are_joined():
-    first = Known(UDP, round_trip=90, jumps=0, probes=20, slow=3)
-    second = Known(ZMQ, round_trip=400, jumps=1, probes=5, slow=0)
-    joined = Known(ZMQ, round_trip=90, jumps=1, probes=25, slow=3)
+    first = Known(UDP, round_trip=90, jumps=0, probes=20, busy=3)
+    second = Known(ZMQ, round_trip=400, jumps=1, probes=5, busy=0)
+    joined = Known(ZMQ, round_trip=90, jumps=1, probes=25, busy=3)
     assert first.and_also(second) == second.and_also(first) == joined
 
 

@@ -85,21 +85,21 @@ def test_a_bound_widens_by_the_drift_and_a_new_probe_narrows_it():
 
 
 def test_a_bound_stays_tight_until_drift_has_widened_it():
-    """Half of 100 us and 40 % more: 20 us of drift, at 200 ppm a tenth of a second."""
+    """Half of 100 us and 35 % more: 17.5 us of drift at 200 ppm."""
     estimate, clocks = Offset(), Clocks(0, 0)
     assert estimate.tight_ns(START) == 0
+    assert not estimate.is_good(START)
     first = clocks.probe(START, 50_000, 0, 50_000)
     estimate.add(first)
     tight = estimate.tight_ns(first.back)
-    assert tight == pytest.approx(100 * MS, rel=0.01)
-    assert estimate.at(first.back + tight).error == pytest.approx(70_000, abs=20)
+    assert tight == pytest.approx(87.5 * MS, rel=0.01)
+    assert estimate.at(first.back + tight).error == pytest.approx(67_500, abs=20)
+    assert estimate.is_good(first.back + 49 * MS)  # 10 us more
+    assert not estimate.is_good(first.back + 51 * MS)
     assert estimate.tight_ns(first.back + 2 * tight) == 0
-    assert estimate.slow == 0
     later = first.back + 2 * tight
     estimate.add(clocks.probe(later, 150_000, 0, 60_000))
     assert estimate.tight_ns(later + 210_000) == 0
-    assert estimate.slow == 1
-    assert Offset(drift_ppm=0).tight_ns(START) == 0
 
 
 def test_what_is_older_than_a_minute_is_forgotten():

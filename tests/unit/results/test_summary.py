@@ -139,7 +139,7 @@ def row_of(monkeypatch, line, table):
 def test_the_report_draws_the_bound_where_clocks_differ(monkeypatch):
     line = dict.fromkeys(LINK_COLUMNS) | {
         "source": "here", "destination": "there", "transit_ns_p50": 100_000,
-        "transit_error_ns": 60_000, "clock": "zmq", "probes": 1200, "probes_slow": 24,
+        "transit_error_ns": 60_000, "clock": "zmq", "probes": 1200, "probes_busy": 24,
         "round_trip_ns": 98_000,
     }  # fmt: skip
     row = row_of(monkeypatch, line, 2).split()

@@ -70,7 +70,7 @@ def test_link_rows_join_both_ends():
         spikes=110, packets=7, bytes=900, transit_max=500, error_max=25,
         transit_p50=50, transit_p99=90, wire_p50=30, wire_p99=60, wire_packets=3,
         batching_p50=5, service_p99=8, round_trip=40, method=1, unclocked=2,
-        probes=9, probes_slow=4,
+        probes=9, probes_busy=4,
     )  # fmt: skip
     reports = [
         {"outbound": [sender], "inbound": []}, {"outbound": [], "inbound": [receiver]}
