@@ -46,7 +46,7 @@ ADDRESSES: Final = 1 << 15
 WINDOW: Final = 2
 LINK: Final = LinkSpec(0, "far->near", 0, ADDRESSES, ADDRESSES, 2)
 U = np.uint64
-END_NS, ENDED = 3, 4
+END_NS, ENDED, QUEUED = 3, 4, 5
 RESULT, FIRST_NS, LAST_NS = 8, 8, 9
 """Scratch of `take`: the receiver's result, then the two ends of the time."""
 
@@ -68,8 +68,9 @@ def pack(handles: I64) -> int:
     """Pack the next frame of spikes and close it; after the end time, an empty one.
 
     Args:
-        handles: (5,) int64: addresses of NODE and of the words, their number, the end
-            time (set by the first call, from a duration), 1 once the end has come.
+        handles: (6,) int64: addresses of NODE and of the words, their number, the end
+            time (set from a duration once the link takes packets), 1 once the end has
+            come, frames that a link which is not made yet may queue.
 
     Returns:
         A fault (negative), or MORE.
@@ -78,9 +79,9 @@ def pack(handles: I64) -> int:
     if handles[ENDED]:
         return r.MORE
     frame, time_ns = node.next_frame, now_ns(node)
-    if handles[END_NS] < 0:
+    if handles[END_NS] < 0 and frame >= handles[QUEUED]:
         handles[END_NS] = time_ns - handles[END_NS]
-    handles[ENDED] = time_ns > handles[END_NS]
+    handles[ENDED] = handles[END_NS] > 0 and time_ns > handles[END_NS]
     count = np.int64(0) if handles[ENDED] else handles[2]
     index = open_context(node, frame, time_ns) % node.window
     code = send_words(node, index, frame, U(handles[1]), count, time_ns)
@@ -130,7 +131,7 @@ def turn_functions() -> tuple[int, int]:
 
     @native("int64(uint64)")
     def bench_pack(handles_at: int) -> int:
-        return pack(carray(pointer(handles_at), 5, np.int64))
+        return pack(carray(pointer(handles_at), 6, np.int64))
 
     return bench_take.address, bench_pack.address
 
@@ -181,8 +182,8 @@ class Near:
 class Far:
     """Pack frames for some seconds, then an empty one."""
 
-    def __init__(self, max_spikes: int, seconds: float) -> None:
-        """Allocate; the time runs from the first turn."""
+    def __init__(self, max_spikes: int, seconds: float, hwm: int) -> None:
+        """Allocate; the time runs once the far end takes packets."""
         count = BURST * max_spikes
         self.node = LinkBuffers(
             [], [LINK], window=WINDOW, max_spikes=max_spikes, epoch=1, burst_words=count
@@ -191,7 +192,8 @@ class Far:
         self._words = random.integers(0, 2 * ADDRESSES, count).astype(np.uint16)
         node_at, words_at = self.node.record.ctypes.data, self._words.ctypes.data
         self._handles = np.array(
-            [node_at, words_at, count, -int(seconds * 1e9), 0], np.int64
+            [node_at, words_at, count, -int(seconds * 1e9), 0, hwm // BURST + 2],
+            np.int64,
         )
         self._functions = turn_functions()
         self.wake: Callable[[], None] = lambda: None
@@ -225,7 +227,7 @@ async def _near(settings: Figures) -> Figures:
 
 
 async def _far(settings: Figures) -> Figures:
-    node = Far(settings["max_spikes"], settings["seconds"])
+    node = Far(settings["max_spikes"], settings["seconds"], settings["hwm"])
     begin_ns = time.process_time_ns()
     with turning(node, settings, "far", ["near"]) as wake:
         node.wake = wake

@@ -56,6 +56,7 @@ async def stream(connect: str) -> dict[str, Any]:
         "frames": frames, "wrong": wrong, "balanced": balanced,
         "recoveries": [recovery.reason for recovery in session.recoveries],
         "failure": str(session.failure or ""),
+        "late_ms": max(r["worker"]["loop_lag_ns_max"] for r in session.reports) / 1e6,
     }  # fmt: skip
 
 

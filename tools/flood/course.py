@@ -27,6 +27,10 @@ HALF_OPEN: Final = 500
 """Connections to each socket that finish no handshake."""
 COUNT_S: Final = 60.0
 """How long the last messages may take until they are counted."""
+HOLD_S: Final = 6.0
+"""How long they are held, each made again as it is closed."""
+MOVES_S: Final = 2.0
+STUCK: Final = "no frame finished"
 LOOK_S: Final = 0.1
 
 
@@ -96,17 +100,24 @@ class Course:
 
     def rows(self) -> Iterator[Row]:
         """Flood each socket before and after authentication."""
-        for door in doors(self._flooded, "tcp"):
+        for number, first in enumerate(doors(self._flooded, "tcp")):
             for kind, attack, share in BEFORE:
+                door = self._door(first, number)
                 count = int(self._messages * share)
                 yield self._row(door, kind, attack, count, by_connection=True)
+            door = self._door(first, number)
             held = s.control_holder if door.name == "controller" else s.holder
             yield self._row(door, HELD, held, self._messages, by_connection=False)
         if self._flooded.clocks:
-            for door in doors(self._flooded, "udp"):
+            for number, first in enumerate(doors(self._flooded, "udp")):
                 yield self._row(
-                    door, DATAGRAMS, s.datagrams, self._messages, by_connection=False
-                )
+                    self._door(first, number), DATAGRAMS, s.datagrams, self._messages,
+                    by_connection=False,
+                )  # fmt: skip
+
+    def _door(self, first: Door, number: int) -> Door:
+        """Return where a process listens now: it moves with each epoch."""
+        return doors(self._flooded, first.kind)[number]
 
     def _row(
         self, door: Door, kind: str, attack: s.Attack, count: int, *,
@@ -135,8 +146,8 @@ class Course:
         found = flooded.status()
         if found["recoveries"]:
             wrong = f"recovery: {found['recoveries'][-1]['reason']}"
-        if rate <= 0:
-            wrong = "no frame finished"
+        if _within(MOVES_S, lambda: flooded.finished() > frames, STUCK):
+            wrong = STUCK
         return Row(
             f"{door.name} {door.kind}", kind, sent.messages, f"{counted:,} {what}",
             rate, seconds, wrong,
@@ -159,18 +170,21 @@ class Course:
             wrong = _within(
                 COUNT_S, lambda: held.made >= HALF_OPEN * len(targets), "not connected"
             )
+            most = max(sizes(flooded).values())
             frames = flooded.finished()
             spare = flooded.worker(PARTITIONS)
             wrong += _within(COUNT_S, lambda: _spares(flooded.status()), "no worker")
             joined = time.monotonic()
-            wrong += "" if flooded.finished() > frames else "no frame finished"
+            wrong += _within(MOVES_S, lambda: flooded.finished() > frames, STUCK)
             told = leave(client)
             wrong += verdict(told)
+            print(f"longest delay of a loop so far: {told.get('late_ms', 0):.0f} ms")
             client = flooded.client()
             again = time.monotonic() - joined
+            time.sleep(max(0.0, begin + HOLD_S - time.monotonic()))
         spare.end()
         seconds = time.monotonic() - begin
-        text = f"a worker and a client joined, {again:.1f} s"
+        text = f"a worker and a client joined ({again:.1f} s); {most} descriptors open"
         return Row(
             "every tcp", f"{HALF_OPEN} half-open", held.made, text, 0, seconds, wrong
         ), client

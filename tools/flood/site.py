@@ -133,10 +133,10 @@ class Flooded:
         return found
 
     def finished(self) -> int:
-        """Return how many frames the present client has finished."""
+        """Return how many frames the present client has finished in this epoch."""
         found = self.status()
         clients = [m for m in found.get("members", ()) if m["node"] == CLIENT]
-        return int(clients[0]["finished"]) + 1 if clients else 0
+        return int(clients[0]["frame"]) if clients else 0
 
     def counted(self, pid: int) -> tuple[int, int]:
         """Return connections and messages that a process has turned away."""
@@ -144,8 +144,10 @@ class Flooded:
         if not found["answered"]:
             return 0, 0
         doors = [*found["members"], {**found, "pid": found["controller"]["pid"]}]
-        door = next(door for door in doors if door["pid"] == pid)
-        return int(door["refused"]), int(door["strangers"])
+        for door in doors:
+            if door["pid"] == pid:
+                return int(door["refused"]), int(door["strangers"])
+        return 0, 0  # it is lost, which a recovery tells
 
     def processes(self) -> dict[int, str]:
         """Return the name of each process by its pid."""

@@ -16,13 +16,17 @@ import zmq
 
 from neurocluster.transport.keys import Keys, make_keys
 from neurocluster.transport.sockets import encrypt
+from neurocluster.wire.control import Control, Kind, decode_control, encode_control
 
 Address = tuple[str, int]
-BURST: Final = 200
+BURST: Final = 50
 """Messages that a connection carries until it is closed."""
+QUEUE: Final = 200
+"""Messages that wait in a stranger's own socket while it knocks."""
 AT_ONCE: Final = 20
 """Strangers with keys of their own who try together."""
-LINGER_MS: Final = 60_000
+LINGER_MS: Final = 10_000
+"""Longest that a socket takes nothing of what is sent to it."""
 LATE_S: Final = 5.0
 _GREETING: Final = b"\xff" + bytes(8) + b"\x7f\x03\x00"
 
@@ -87,19 +91,21 @@ def _parts(
 def strangers(messages: Sequence[bytes], count: int, to: Address, keys: Keys) -> Sent:
     """Knock with keys of our own, knowing the cluster's public one."""
     made = 0
-    for _, part in _parts(messages, count, BURST * AT_ONCE):
+    for _, part in _parts(messages, count, QUEUE * AT_ONCE):
         with zmq.Context() as context:
             ends = []
-            for k in range(0, len(part), BURST):
+            for k in range(0, len(part), QUEUE):
                 end = context.socket(zmq.PUSH)
                 encrypt(end, make_keys(), listens=False)
                 end.set(zmq.CURVE_SERVERKEY, keys.public.encode())
                 ends.append((end, end.get_monitor_socket(zmq.EVENT_DISCONNECTED)))
                 end.connect(f"tcp://{to[0]}:{to[1]}")
-                for message in part[k : k + BURST]:
-                    end.send(message)
+                with contextlib.suppress(zmq.Again):  # it was refused already
+                    for message in part[k : k + QUEUE]:
+                        end.send(message, zmq.NOBLOCK)
+            late = time.monotonic() + LATE_S
             for end, monitor in ends:
-                monitor.poll(int(LATE_S * 1000))
+                monitor.poll(max(int(1000 * (late - time.monotonic())), 0))
                 end.disable_monitor()
                 monitor.close(0)
                 end.close(0)
@@ -109,27 +115,40 @@ def strangers(messages: Sequence[bytes], count: int, to: Address, keys: Keys) ->
 
 def holder(messages: Sequence[bytes], count: int, to: Address, keys: Keys) -> Sent:
     """Send as one who holds the key, and is not in the roster, to an inbox."""
-    return _held(zmq.PUSH, messages, count, to, keys)
+    with zmq.Context() as context, context.socket(zmq.PUSH) as end:
+        _send(end, messages, count, to, keys)
+    return Sent(count, 1)
 
 
 def control_holder(
     messages: Sequence[bytes], count: int, to: Address, keys: Keys
 ) -> Sent:
-    """Send as one who holds the key, and is not in the roster, to a controller."""
-    return _held(zmq.DEALER, messages, count, to, keys)
+    """Send as one who holds the key, and is not in the roster, to a controller.
+
+    What waits to be sent is lost if the socket is closed while answers come, so in the
+    end it asks a question, and reads until that is answered.
+    """
+    with zmq.Context() as context, context.socket(zmq.DEALER) as end:
+        _send(end, messages, count, to, keys)
+        end.send(encode_control(Control(Kind.ASK, {"what": "ping"})))
+        while end.poll(LINGER_MS):
+            if decode_control(end.recv()).kind is Kind.ANSWER:
+                break
+    return Sent(count, 1)
 
 
-def _held(
-    kind: int, messages: Sequence[bytes], count: int, to: Address, keys: Keys
-) -> Sent:
-    with zmq.Context() as context, context.socket(kind) as end:
-        encrypt(end, keys, listens=False)
-        end.set(zmq.LINGER, LINGER_MS)
-        end.connect(f"tcp://{to[0]}:{to[1]}")
-        send = end.send
+def _send(
+    end: zmq.Socket[bytes], messages: Sequence[bytes], count: int, to: Address,
+    keys: Keys,
+) -> None:  # fmt: skip
+    encrypt(end, keys, listens=False)
+    end.set(zmq.LINGER, LINGER_MS)
+    end.set(zmq.SNDTIMEO, LINGER_MS)
+    end.connect(f"tcp://{to[0]}:{to[1]}")
+    send = end.send
+    with contextlib.suppress(zmq.Again):  # it is not there any more
         for message in itertools.islice(itertools.cycle(messages), count):
             send(message)
-    return Sent(count, 1)
 
 
 def datagrams(messages: Sequence[bytes], count: int, to: Address, _keys: Keys) -> Sent:
