@@ -24,7 +24,7 @@ def prove(out, *options, prefix=()):
     command = [sys.executable, "-m", "tools.latency", "--out", out]
     done = subprocess.run(
         [*prefix, *command, *map(str, options)],
-        capture_output=True, text=True, timeout=120, check=False, cwd=ROOT,
+        capture_output=True, text=True, timeout=180, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stderr
     return done.returncode, json.loads(out.with_suffix(".json").read_text())

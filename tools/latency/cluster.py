@@ -128,7 +128,7 @@ async def run_phase(setting: Setting, folder: Path) -> Phase:
     """Run a cluster of a worker a layer on tcp for some time.
 
     Raises:
-        RuntimeError: It did not come up.
+        RuntimeError: It did not come up, or lost somebody on the way.
         ClusterError: It failed.
     """
     connection = folder / "c.json"
@@ -161,6 +161,9 @@ async def run_phase(setting: Setting, folder: Path) -> Phase:
             await session.close()
     if session.failure is not None:
         raise session.failure
+    if session.recoveries:
+        message = f"not undisturbed, so try again: {session.recoveries[0].reason}"
+        raise RuntimeError(message)
     network = session.network
     phase.links = link_rows(network, session.reports, session.link_counts())
     names = [partition[0] for partition in network["partitions"]]
