@@ -26,4 +26,4 @@ def test_where_a_firewall_stops_them_the_controller_passes_questions_on(tmp_path
     check(code, found, "zmq")
     for link in list(found["idle"]["links"].values())[:-1]:
         assert 0 < link["unknown"] < link["packets"]
-        assert link["bound_us_p50"] >= link["half_trip_us"]
+        assert link["bound_us_p50"] > link["half_trip_us"] / 2
