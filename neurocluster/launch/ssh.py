@@ -153,7 +153,8 @@ class SshLauncher:
                     command, stdin=asyncssh.PIPE, stdout=log, stderr=asyncssh.STDOUT
                 )
                 self._processes[name] = process
-                process.stdin.write(secret + "\n")
+                with contextlib.suppress(BrokenPipeError):  # its end says more
+                    process.stdin.write(secret + "\n")
                 done = await process.wait()
         except (OSError, asyncssh.Error, TimeoutError) as error:
             self._connections.pop(name, None)
