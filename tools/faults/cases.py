@@ -28,7 +28,7 @@ SO_FAR: Final = "; (last finished frame: \\d+|no frame was finished)$"
 KILLED: Final = WORKER + r"was killed by signal 9 \(SIGKILL\)" + SO_FAR
 SILENT: Final = WORKER + r"has been silent for 1\.\d s" + SO_FAR
 STALLED: Final = (
-    r"^link \S+->\S+ is stalled: \d+ of \d+ spikes arrived and nothing for 2 s$"
+    r"^link \S+->\S+ \(.*\) is stalled: \d+ of \d+ spikes arrived and nothing for 2 s$"
 )
 LOST_CONTROLLER: Final = "^the controller does not answer any more$"
 """What a user reads, as regular expressions."""
