@@ -32,9 +32,9 @@ from neurocluster.doctor.keys import (
     judge_logins,
 )
 from neurocluster.doctor.needs import Needs, needs_of
-from neurocluster.doctor.patients import Patients, patients_of
 from neurocluster.doctor.report import HERE
 from neurocluster.doctor.seen import Seen
+from neurocluster.doctor.site import Site, site_of
 from neurocluster.doctor.ways import judge_ways
 from neurocluster.errors import ConfigError
 from neurocluster.launch.base import shares_of
@@ -76,18 +76,18 @@ def doctor_command(
     """
     name = engine_name(engine, hosts)
     reach = reach_of(name, advertise, interface)
-    patients = patients_of(name, hosts)
+    site = site_of(name, hosts)
     console = terminal(quiet=quiet, json=json)
-    needs = _needs(config, patients, console)
+    needs = _needs(config, site, console)
     progress = Progress(console)
-    work = _examine(patients, reach, config.deadline_s, secrets, progress)
+    work = _examine(site, reach, config.deadline_s, secrets, progress)
     done = asyncio.run(_cancelled_by_sigterm(work))
     if done is None:
         return EXIT_INTERRUPTED
     seen, controller = done
     findings = [*_about_files(secrets), *controller]
-    findings += judge_logins(patients.entries.values())
-    findings += _judge(seen, needs, patients)
+    findings += judge_logins(site.entries.values())
+    findings += _judge(seen, needs, site)
     if json:
         print(json_.dumps(as_json(findings, seen, needs)))
     else:
@@ -95,7 +95,7 @@ def doctor_command(
     return EXIT_FAILED if worst(findings) is Level.ERROR else EXIT_DONE
 
 
-def _needs(config: RunConfig, patients: Patients, console: Console) -> Needs:
+def _needs(config: RunConfig, site: Site, console: Console) -> Needs:
     """Return what the plan needs of each host, placed as `run` would place it."""
     graph = load_network(config.network)
     fixed = convert(graph, config.threshold or None, config.offset)
@@ -103,32 +103,32 @@ def _needs(config: RunConfig, patients: Patients, console: Console) -> Needs:
     data = load_dataset(config.data)
     check_images(data, graph)
     placement = {partition.name: HERE for partition in plan.partitions}
-    if patients.hosts:
+    if site.hosts:
         warm_with_progress(config, fixed, plan, console)
-        placement = predict_placement(config, fixed, plan, patients.hosts)
-    shares = shares_of(placement, patients.names or (HERE,), config.spares)
+        placement = predict_placement(config, fixed, plan, site.hosts)
+    shares = shares_of(placement, site.names or (HERE,), config.spares)
     frames = frames_of(config, data)
     memory = MemoryBound(config, fixed, plan).cluster(
         frames=frames, data_bytes=data.nbytes
     )
-    cores = {host.name: host.cores for host in patients.hosts}
+    cores = {host.name: host.cores for host in site.hosts}
     return needs_of(plan, shares, memory, cores)
 
 
 async def _examine(
-    patients: Patients, reach: Reach, deadline_s: float, secrets: Secrets,
+    site: Site, reach: Reach, deadline_s: float, secrets: Secrets,
     progress: Progress,
 ) -> Done:  # fmt: skip
     about = await _about_controller(secrets)
-    if not patients.hosts:
+    if not site.hosts:
         return await examine_alone(), about
-    with patients.logs() as folder:
-        launcher = patients.launcher(folder)
-        office = patients.office(reach)
+    with site.logs() as folder:
+        launcher = site.launcher(folder)
+        rendezvous = site.rendezvous(reach)
         showing = asyncio.create_task(progress.show())
         try:
             seen = await examine_hosts(
-                launcher, patients.names, office, deadline_s, progress.tell
+                launcher, site.names, rendezvous, deadline_s, progress.tell
             )
         finally:
             showing.cancel()
@@ -158,21 +158,21 @@ async def _about_controller(secrets: Secrets) -> list[Finding]:
     return [await judge_controller(connection)]
 
 
-def _judge(seen: Seen, needs: Needs, patients: Patients) -> list[Finding]:
+def _judge(seen: Seen, needs: Needs, site: Site) -> list[Finding]:
     """Return the findings, this machine first, then the hosts, then the ways."""
     found: list[Finding] = []
-    for host in (HERE, *patients.names):
-        python = patients.python(host)
+    for host in (HERE, *site.names):
+        python = site.python(host)
         if host in seen.machines:
             machine, here = seen.machines[host], seen.machines[HERE]
             found += judge_machine(host, machine, here, needs.hosts[host], python)
-            if (ports := patients.ports(host)) is not None:
+            if (ports := site.ports(host)) is not None:
                 found.append(judge_ports(host, ports, FEWEST_PORTS, needs.hosts[host]))
         if host in seen.missing:
-            login = patients.login(host)
+            login = site.login(host)
             found.append(judge_missing(host, seen.missing[host], login, python))
     found += judge_ways(seen, needs)
-    order = {host: number for number, host in enumerate((HERE, *patients.names))}
+    order = {host: number for number, host in enumerate((HERE, *site.names))}
 
     def key(finding: Finding) -> tuple[int, int, str]:
         if finding.where in order:

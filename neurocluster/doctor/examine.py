@@ -47,7 +47,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class Rendezvous:
     """Where probes meet the doctor.
 
     Attributes:
@@ -75,15 +75,15 @@ async def examine_alone() -> Seen:
 
 
 async def examine_hosts(
-    launcher: HostLauncher, hosts: Sequence[str], office: Office, deadline_s: float,
-    tell: Tell,
+    launcher: HostLauncher, hosts: Sequence[str], rendezvous: Rendezvous,
+    deadline_s: float, tell: Tell,
 ) -> Seen:  # fmt: skip
     """Examine hosts and the ways between them; start probes and end them again.
 
     Args:
         launcher: Starts the probes.
         hosts: Their names.
-        office: Where they meet us.
+        rendezvous: Where they meet us.
         deadline_s: For everything.
         tell: Told what is going on.
 
@@ -91,7 +91,7 @@ async def examine_hosts(
         LocalLinkError: This machine cannot listen there.
         ConfigError: Likewise.
     """
-    examination = Examination(launcher, hosts, office, deadline_s, tell)
+    examination = Examination(launcher, hosts, rendezvous, deadline_s, tell)
     try:
         return await examination.run()
     finally:
@@ -102,7 +102,7 @@ class Examination:
     """Own the sockets and the launcher of one examination; `close` ends all."""
 
     def __init__(
-        self, launcher: HostLauncher, hosts: Sequence[str], office: Office,
+        self, launcher: HostLauncher, hosts: Sequence[str], rendezvous: Rendezvous,
         deadline_s: float, tell: Tell,
     ) -> None:  # fmt: skip
         """Listen; see `examine_hosts`."""
@@ -113,11 +113,14 @@ class Examination:
         self._keys = make_keys()
         self._sockets = Sockets(8, self._keys)
         self._control = ControlSocket(
-            self._sockets, self._received, bind=tcp(office.bind, "*"), limit=MOST_BYTES
+            self._sockets,
+            self._received,
+            bind=tcp(rendezvous.bind, "*"),
+            limit=MOST_BYTES,
         )
         port = self._control.endpoint.rpartition(":")[2]
-        self._endpoint = tcp(office.advertise, port)
-        self._reach = office.reach
+        self._endpoint = tcp(rendezvous.advertise, port)
+        self._reach = rendezvous.reach
         self._peer: Peer | None = None
         self._identities: dict[str, bytes] = {}
         self._tried: set[str] = set()

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from neurocluster.doctor.examine import Office, examine_alone, examine_hosts
+from neurocluster.doctor.examine import Rendezvous, examine_alone, examine_hosts
 from neurocluster.doctor.peer import Peer
 from neurocluster.doctor.report import HERE
 from neurocluster.doctor.seen import CLOSED, ENDED, SILENT
@@ -26,7 +26,7 @@ from tests.support.probes import Probes
 from tests.support.processes import neurocluster, start
 
 HOSTS = ("a", "b")
-OFFICE = Office("127.0.0.1", "127.0.0.1", Reach())
+RENDEZVOUS = Rendezvous("127.0.0.1", "127.0.0.1", Reach())
 
 
 @pytest.fixture
@@ -34,10 +34,10 @@ def probes(tmp_path):
     return Probes(tmp_path)
 
 
-async def examine(probes, deadline_s=30.0, office=OFFICE, hosts=HOSTS):
+async def examine(probes, deadline_s=30.0, rendezvous=RENDEZVOUS, hosts=HOSTS):
     told = []
     begin = time.monotonic()
-    seen = await examine_hosts(probes, hosts, office, deadline_s, told.append)
+    seen = await examine_hosts(probes, hosts, rendezvous, deadline_s, told.append)
     assert time.monotonic() - begin < deadline_s + 8
     assert all(task.done() for task in probes.tasks.values())
     return seen, told
@@ -87,8 +87,8 @@ async def test_hosts_that_are_missing_are_told_with_their_last_words(probes):
 
 async def test_a_probe_says_why_it_cannot_reach_the_doctor(probes):
     """It is told an address at which nobody listens."""
-    office = Office("127.0.0.1", "127.0.0.9", Reach(bind="127.0.0.1"))
-    seen, _ = await examine(probes, 16, office)
+    rendezvous = Rendezvous("127.0.0.1", "127.0.0.9", Reach(bind="127.0.0.1"))
+    seen, _ = await examine(probes, 16, rendezvous)
     for host in HOSTS:
         assert seen.missing[host].how == SILENT
         said = "\n".join(seen.missing[host].log)

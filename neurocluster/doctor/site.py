@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from neurocluster.doctor.examine import Office
+from neurocluster.doctor.examine import Rendezvous
 from neurocluster.doctor.report import HERE
 from neurocluster.errors import ConfigError
 from neurocluster.launch.base import PROBE, HostLauncher
@@ -21,7 +21,7 @@ SSH_PORT: Final = 22
 
 
 @dataclass(frozen=True, slots=True)
-class Patients:
+class Site:
     """The hosts that are examined; none are this machine alone.
 
     Attributes:
@@ -75,7 +75,7 @@ class Patients:
             raise no_ssh(error) from error
         return SshLauncher(tuple(self.entries.values()), logs, PROBE)
 
-    def office(self, reach: Reach) -> Office:
+    def rendezvous(self, reach: Reach) -> Rendezvous:
         """Return where their probes meet us: by the route to one of them.
 
         Raises:
@@ -85,7 +85,7 @@ class Patients:
         problem: ConfigError | None = None
         for where in near or reversed(self.names):
             try:
-                return Office(*choose(reach, tcp(where, 1)), reach)
+                return Rendezvous(*choose(reach, tcp(where, 1)), reach)
             except ConfigError as error:
                 problem = problem or error
         raise problem or ConfigError("hosts: there are none")
@@ -116,7 +116,7 @@ class Patients:
         return " ".join([*words, where, "true"])
 
 
-def patients_of(engine: str, hosts: Path | None) -> Patients:
+def site_of(engine: str, hosts: Path | None) -> Site:
     """Return who is examined, given what would start workers.
 
     Raises:
@@ -125,12 +125,12 @@ def patients_of(engine: str, hosts: Path | None) -> Patients:
     if engine == "slurm":
         from neurocluster.launch.slurm import allocated
 
-        return Patients(tuple(allocated()))
+        return Site(tuple(allocated()))
     if hosts is None:
-        return Patients()
+        return Site()
     entries = read_hosts(hosts)
     named = {entry.name: entry for entry in entries}
     if HERE in named:
         message = f"hosts: {hosts}: no host can be called {HERE!r}"
         raise ConfigError(message)
-    return Patients(tuple(entry.host for entry in entries), named)
+    return Site(tuple(entry.host for entry in entries), named)
