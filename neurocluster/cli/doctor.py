@@ -81,7 +81,7 @@ def doctor_command(
     needs = _needs(config, site, console)
     progress = Progress(console)
     work = _examine(site, reach, config.deadline_s, secrets, progress)
-    done = asyncio.run(_cancelled_by_sigterm(work))
+    done = asyncio.run(_interruptible(work))
     if done is None:
         return EXIT_INTERRUPTED
     seen, controller = done
@@ -182,10 +182,11 @@ def _judge(seen: Seen, needs: Needs, site: Site) -> list[Finding]:
     return sorted(found, key=key)
 
 
-async def _cancelled_by_sigterm(work: Coroutine[Any, Any, Done]) -> Done | None:
-    """Await work; SIGTERM ends it as Ctrl-C does."""
+async def _interruptible(work: Coroutine[Any, Any, Done]) -> Done | None:
+    """Await work; SIGTERM and Ctrl-C end it, where a shell ignores those, too."""
     task = asyncio.ensure_future(work)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
         return await task
     except asyncio.CancelledError:
