@@ -167,6 +167,7 @@ HOW = {
     "/opt/neurocluster/bin/pip install -c constraints.txt /path/to/this/checkout": does,
     "cp deploy/hosts.example.toml hosts.toml": names_the_hosts,
     "ssh HOST true": does_for_each_host,
+    "deploy/ssh.sh doctor hosts.toml": does,
     "deploy/ssh.sh hosts.toml --frames 1000": runs,
     "sbatch --nodes=3 deploy/slurm.sbatch --frames 1000": submits,
     "salloc --nodes=3 /opt/neurocluster/bin/neurocluster run --engine slurm "
