@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from neurocluster.errors import ConfigError
+from neurocluster.privacy import check_private
 
 VERSION: Final = 1
 FILE: Final = "connection.json"
@@ -69,16 +70,26 @@ def read_connection(path: Path) -> Connection:
     """Read a connection file.
 
     Raises:
-        ConfigError: It is missing or is none.
+        ConfigError: It is missing or is none, or holds a secret that others than its
+            owner may read.
     """
+    found, mode = _read(path)
+    if found.secret:
+        check_private(path, mode, "connect")
+    return found
+
+
+def _read(path: Path) -> tuple[Connection, int]:
+    """Return what a file says, and its mode."""
     try:
+        mode = path.stat().st_mode
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         message = f"connect: {path}: {error.strerror}; is the controller running?"
         raise ConfigError(message) from error
     except ValueError:
         text = ""
-    return parse_connection(text, str(path))
+    return parse_connection(text, str(path)), mode
 
 
 def parse_connection(text: str, where: str) -> Connection:
@@ -113,5 +124,5 @@ def _connection(values: dict[str, Any]) -> Connection:
 def remove_connection(path: Path, connection: Connection) -> None:
     """Remove the file if it is this controller's, not one that took its place."""
     with contextlib.suppress(ConfigError, OSError):
-        if read_connection(path) == connection:
+        if _read(path)[0] == connection:
             path.unlink()

@@ -15,8 +15,9 @@ from neurocluster.doctor.findings import Finding, Level
 from neurocluster.doctor.report import HERE
 from neurocluster.errors import ConfigError
 from neurocluster.launch.hosts import HostEntry
+from neurocluster.privacy import OTHERS
 from neurocluster.transport.ask import Asker
-from neurocluster.transport.keys import OTHERS, Keys, keys_in_file, read_keys
+from neurocluster.transport.keys import Keys, keys_in_file, read_keys
 from neurocluster.transport.knock import knock
 from neurocluster.transport.sockets import Sockets
 from neurocluster.version import VERSION

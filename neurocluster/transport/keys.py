@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from typing import Final
 import zmq
 
 from neurocluster.errors import ConfigError, PlatformError
+from neurocluster.privacy import check_private
 
 VERSION: Final = 1
 VARIABLE: Final = "NEUROCLUSTER_KEY"
@@ -25,7 +25,6 @@ DOMAIN: Final = "neurocluster"
 """Of ZAP: what a listening socket asks the gate for."""
 LETTERS: Final = 40
 """Of a key in Z85."""
-OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 SOUND: Final = (4, 3, 3)
 """libzmq whose handshake has no known fault."""
 
@@ -135,12 +134,7 @@ def read_keys(path: Path) -> Keys:
         why = error.strerror if isinstance(error, OSError) else "it is no key file"
         message = f"key: {path}: {why}"
         raise ConfigError(message) from error
-    if mode & OTHERS:
-        message = (
-            f"key: {path}: others may read it (mode {stat.S_IMODE(mode):o}); "
-            f"make a new one if they could have, then: chmod 600 {path}"
-        )
-        raise ConfigError(message)
+    check_private(path, mode, "key")
     try:
         values = json.loads(text)
         if values["version"] != VERSION:

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 
@@ -70,6 +71,20 @@ def test_a_folder_in_its_place_is_named(tmp_path):
 def test_reading_inverts_writing(tmp_path):
     write_connection(tmp_path / "c.json", MINE)
     assert read_connection(tmp_path / "c.json") == MINE
+
+
+def test_a_secret_that_others_may_read_is_refused_but_not_left(tmp_path):
+    path, secret = tmp_path / "c.json", replace(MINE, secret="s" * 40)
+    write_connection(path, secret)
+    path.chmod(0o640)
+    with pytest.raises(ConfigError, match=r"others may read it \(mode 640\)") as caught:
+        read_connection(path)
+    assert "s" * 40 not in str(caught.value)
+    remove_connection(path, secret)
+    assert not path.exists()
+    write_connection(path, MINE)
+    path.chmod(0o644)
+    assert read_connection(path) == MINE
 
 
 def test_an_older_file_has_only_the_endpoint(tmp_path):
