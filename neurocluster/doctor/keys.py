@@ -65,6 +65,8 @@ def judge_connection_file(path: Path) -> Finding:
     try:
         secret = read_connection(path).secret
     except ConfigError as error:
+        if found.level is Level.ERROR and path.exists():
+            return found
         text = str(error).removeprefix("connect: ")
         remedy = "start the controller, or name its connection file"
         return Finding(HERE, "connection", Level.ERROR, text, remedy)

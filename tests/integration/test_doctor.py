@@ -218,6 +218,7 @@ def test_a_controller_that_answers_and_one_that_does_not(tmp_path):
         done = neurocluster("doctor", "--connect", hand.connection)
         assert done.returncode == 1
         assert f"others may read {hand.connection} (mode 640)" in joined(done)
+        hand.connection.chmod(0o600)
         other = tmp_path / "other"
         write_keys(other, make_keys())
         done = neurocluster("doctor", "--connect", hand.connection, "--key", other)
