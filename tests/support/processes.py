@@ -28,10 +28,15 @@ def start(*arguments, log=subprocess.PIPE, **options):
     """Start a command; the caller waits for it, `end_started` ends it at the latest."""
     process = subprocess.Popen(
         [*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE, stderr=log,
-        text=True, env=ENVIRONMENT, **options,
+        text=True, env=ENVIRONMENT, preexec_fn=as_in_front, **options,
     )  # fmt: skip
     STARTED.append(process)
     return process
+
+
+def as_in_front():
+    """Take Ctrl-C in a child even if the tests run behind a shell, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def end_started():
