@@ -130,11 +130,18 @@ class Slurm:
             time.sleep(0.2)
 
     def close(self):
-        """End the daemons, and wait until they have."""
+        """End the daemons; by force one that waits for its own threads."""
         pids = [int(path.read_text()) for path in self._folder.glob("*.pid")]
         if self._munged:
             pids.append(self._munged)
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+        _signal(pids, signal.SIGTERM)
+        with contextlib.suppress(AssertionError):
+            none_alive(pids, 10)
+        _signal(pids, signal.SIGKILL)
         none_alive(pids, 20)
+
+
+def _signal(pids, number):
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
