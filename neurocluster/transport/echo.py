@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from neurocluster.errors import LocalLinkError
 from neurocluster.metrics.offset import Probe
+from neurocluster.transport.arrivals import ROOM, Arrivals
 
 ASK, ANSWER = 1, 2
 TAG: Final = 16
@@ -64,11 +65,13 @@ class Echo:
         Raises:
             LocalLinkError: None is free.
         """
-        self._secret, self._clock = secret, clock
+        self._keyed = hashlib.blake2b(key=secret, digest_size=TAG)
+        self._clock = clock
         self.strangers = 0
         self.on_answer: Callable[[int, Probe], None] = lambda _number, _probe: None
         self.on_ask: Callable[[int], None] = lambda _number: None
         self._end = _bound(host, ports)
+        self._arrivals = Arrivals(self._end)
         self.port = int(self._end.getsockname()[1])
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._end, self._readable)
@@ -76,10 +79,11 @@ class Echo:
     def _readable(self) -> None:
         for _ in range(BUDGET):
             try:
-                data, who = self._end.recvfrom(SIZE + 1)
+                data, told, _, who = self._end.recvmsg(SIZE + 1, ROOM)
             except OSError:
                 return
-            self._received(data, who, self._clock())
+            age_ns = self._arrivals.age_ns(told)
+            self._received(data, who, self._clock() - age_ns)
 
     def _received(self, data: bytes, who: Any, now_ns: int) -> None:
         body, tag = data[: _FORM.size], data[_FORM.size :]
@@ -105,7 +109,9 @@ class Echo:
             return  # it is only a probe
 
     def _tag(self, body: bytes) -> bytes:
-        return hashlib.blake2b(body, key=self._secret, digest_size=TAG).digest()
+        tag = self._keyed.copy()
+        tag.update(body)
+        return tag.digest()
 
     def close(self) -> None:
         """Close the socket; may be called twice."""

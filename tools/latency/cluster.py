@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +22,11 @@ from neurocluster.client.warm import warm_client
 from neurocluster.config import RunConfig
 from neurocluster.controller.connection import read_connection
 from neurocluster.dtypes import CLIENT, I64
-from neurocluster.member.meeting import Meeting
+from neurocluster.member.meeting import LOOPBACK, Meeting
 from neurocluster.results.tables import link_rows
 from tools.latency.clocks import Wrong
 from tools.latency.tape import Tape, TapedDuties
+from tools.latency.wire import HERE, namespace_of
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 AWAKE: Final = """
@@ -52,12 +54,15 @@ class Setting:
         load: As many frames as the cluster takes, else one at a time, with pauses.
         wrongs: How the clock of each worker of the chain is wrong.
         namespaces: The offsets are those of time namespaces, which need root.
+        wire_us: How long a frame needs from host to host, each worker being on one of
+            its own; 0: all are on this one.
     """
 
     seconds: float
     load: bool
     wrongs: tuple[Wrong, ...]
     namespaces: bool
+    wire_us: float = 0
 
 
 @dataclass(slots=True)
@@ -90,23 +95,55 @@ class TapedSession(Session):
         self._duties = TapedDuties(self._duties, tape)
 
 
-def spawn(stack: ExitStack, log: Path, seconds: int, **arguments: Any) -> None:
+def spawn(
+    stack: ExitStack, log: Path, prefix: Sequence[str] = (), **arguments: Any
+) -> None:
     """Start a process of the cluster; it has ended when the stack has.
 
     Args:
         stack: Waits for it.
         log: For what it says.
-        seconds: Offset of a time namespace of its own; 0: it stays in ours.
+        prefix: Command that runs another one where it should be.
         arguments: See `process`.
     """
     command = [sys.executable, "-m", "tools.latency.process", json.dumps(arguments)]
-    if seconds:
-        command = ["unshare", "--time", "--monotonic", str(seconds), *command]
+    command = [*prefix, *command]
     with log.open("a") as errors:
         process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stderr=errors
         )
     stack.callback(_wait, process)
+
+
+def place(setting: Setting, slot: int) -> list[str]:
+    """Return the command that runs another one where a worker is."""
+    words: list[str] = []
+    if setting.wire_us:
+        words += ["ip", "netns", "exec", namespace_of(str(slot))]
+    if setting.namespaces and (seconds := setting.wrongs[slot].seconds):
+        words += ["unshare", "--time", "--monotonic", str(seconds)]
+    return words
+
+
+def connect(stack: ExitStack, setting: Setting) -> str:
+    """Make the network of a setting, until the stack has ended; return our address.
+
+    Raises:
+        RuntimeError: It cannot be made.
+    """
+    if not setting.wire_us:
+        return LOOPBACK
+    names = [str(slot) for slot in range(len(setting.wrongs))]
+    command = [sys.executable, "-m", "tools.latency.wire"]
+    wire = subprocess.Popen(
+        [*command, "--delay-us", str(setting.wire_us), *names],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    stack.callback(_wait, wire)
+    if wire.stdout is None or not wire.stdout.readline():
+        message = "cannot make the network with delay (it needs root and TAP devices)"
+        raise RuntimeError(message)
+    return HERE
 
 
 def keep_awake(stack: ExitStack) -> None:
@@ -127,6 +164,8 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
 async def run_phase(setting: Setting, folder: Path) -> Phase:
     """Run a cluster of a worker a layer on tcp for some time.
 
+    Between hosts nothing is encrypted: they are made here, and go with the run.
+
     Raises:
         RuntimeError: It did not come up, or lost somebody on the way.
         ClusterError: It failed.
@@ -135,17 +174,17 @@ async def run_phase(setting: Setting, folder: Path) -> Phase:
     tapes = [folder / f"{k}.npy" for k in range(len(setting.wrongs))]
     phase = Phase(setting)
     with ExitStack() as stack:
+        here = connect(stack, setting)
         spawn(
-            stack, folder / "controller.log", 0, role="controller",
+            stack, folder / "controller.log", role="controller", host=here,
             options=RunConfig().cluster_options(), folder=str(folder),
             connection=str(connection),
         )  # fmt: skip
         endpoint = _endpoint(connection)
         for slot, wrong in enumerate(setting.wrongs):
             spawn(
-                stack, folder / f"{slot}.log",
-                wrong.seconds if setting.namespaces else 0,
-                role="worker", endpoint=endpoint, slot=slot, tape=str(tapes[slot]),
+                stack, folder / f"{slot}.log", place(setting, slot), role="worker",
+                endpoint=endpoint, slot=slot, tape=str(tapes[slot]),
                 wrong=[wrong.seconds, wrong.ppm, wrong.begin_ns],
                 namespace=setting.namespaces,
             )  # fmt: skip

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from neurocluster.dtypes import F64, I64
-from tools.latency.cluster import Phase
+from tools.latency.cluster import Phase, Setting
 from tools.latency.judge import TIGHT, Judged
 
 SHOWN: Final = 120
@@ -43,13 +43,13 @@ def draw(
         "font.size": 9, "svg.fonttype": "none", "svg.hashsalt": "neurocluster",
     }  # fmt: skip
     figure, axes = plt.subplots(
-        3, len(runs), figsize=(10, 8), sharex="col", squeeze=False,
+        3, len(runs), figsize=(5 * len(runs), 8), sharex="col", squeeze=False,
         layout="constrained",
     )  # fmt: skip
     figure.suptitle(title, fontsize=10)
     for column, (phase, link) in enumerate(runs):
         above, middle, below = axes[:, column]
-        name = "with load" if phase.setting.load else "idle network"
+        name = _name(phase.setting)
         rate = len(link.truth) / phase.setting.seconds
         above.set_title(f"{name}: {rate:,.0f} packets/s on this link", fontsize=9)
         _single(above, link)
@@ -70,6 +70,13 @@ def draw(
 def _undated(file: Path) -> dict[str, Any]:
     """Return metadata that make the same file of the same values."""
     return {"Date": None} if file.suffix == ".svg" else {}
+
+
+def _name(setting: Setting) -> str:
+    """Return what a column is called."""
+    if setting.wire_us:
+        return f"idle network, {setting.wire_us:g} us from host to host"
+    return "one host, with load" if setting.load else "one host, idle"
 
 
 def _single(axis: Any, link: Judged) -> None:

@@ -38,8 +38,8 @@ def controller(arguments: dict[str, Any]) -> int:
     return run_controller(
         plan,
         ControllerOptions(
-            "tcp://127.0.0.1:*", Path(arguments["connection"]), deadline_s=60,
-            recovery_s=10, leased=True, once=True,
+            f"tcp://{arguments['host']}:*", Path(arguments["connection"]),
+            deadline_s=60, recovery_s=10, leased=True, once=True, insecure=True,
         ),
     )  # fmt: skip
 
