@@ -6,9 +6,8 @@ Each name becomes a namespace ``nclat-NAME`` with the address 10.79.0.1, .2, ...
 order of the names; this machine is 10.79.0.254 on that network. A frame arrives
 `delay-us` after it was sent. It says "ready", and removes all when standard input ends.
 
-No kernel of ours has netem everywhere; a process that forwards frames between TAP
-devices has the same effect, and never sleeps, as its delay would be longer by the time
-that it takes to wake up.
+Not every kernel has netem; a process that forwards frames between TAP devices has the
+same effect. It runs before all others, as what it is kept waiting is delay, too.
 """
 
 from __future__ import annotations
@@ -32,10 +31,9 @@ PREFIX: Final = "nclat-"
 FRAME: Final = 2_048
 """Bytes that are read at once: more than a frame has."""
 MAC: Final = 6
-LOOK_EVERY: Final = 1_000
-"""Turns between two looks at standard input."""
+STDIN: Final = 0
 FIRST: Final = -20
-"""Among processes that want a processor."""
+"""Niceness, where real time cannot be had."""
 _TUNSETIFF: Final = 0x400454CA
 _TAP_NO_HEADER: Final = 0x1002
 
@@ -85,17 +83,24 @@ def made_network(names: Sequence[str]) -> Iterator[list[int]]:
             subprocess.run(["ip", "netns", "del", namespace_of(name)], check=False)
 
 
+def go_first() -> None:
+    """Run before all others whenever there is something to do."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except OSError:  # some containers have no real time
+        os.nice(FIRST)
+
+
 def forward(ends: Sequence[int], delay_ns: int) -> None:
     """Bring each frame to whom it is for, later, until standard input ends."""
-    os.nice(FIRST)  # what it is kept waiting is delay that nobody asked for
     known: dict[bytes, int] = {}
     under_way: deque[tuple[int, bytes, int]] = deque()
-    turns = 0
     while True:
-        turns += 1
-        if turns % LOOK_EVERY == 0 and select.select([0], [], [], 0)[0]:
+        left = (under_way[0][0] - perf_counter_ns()) / 1e9 if under_way else None
+        ready = select.select([STDIN, *ends], [], [], left and max(left, 0.0))[0]
+        if STDIN in ready:
             return
-        for end in ends:
+        for end in ready:
             with contextlib.suppress(BlockingIOError):
                 frame = os.read(end, FRAME)
                 known[frame[MAC : 2 * MAC]] = end
@@ -119,6 +124,7 @@ def main() -> int:
     parser.add_argument("names", nargs="+", metavar="NAME")
     options = parser.parse_args()
     with made_network(options.names) as ends:
+        go_first()
         print("ready", flush=True)
         forward(ends, round(options.delay_us * 1e3))
     return 0
