@@ -5,26 +5,16 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self, get_args
+from typing import Any, Self
 
 from neurocluster.dtypes import FirePolicy, Quantizer
 from neurocluster.errors import ConfigError
-from neurocluster.sizes import parse_size
-
-MOST_WINDOW: Final = 1024
-MOST_SPIKES: Final = 1 << 20
-MOST_HWM: Final = 1 << 16
-MOST_SPARES: Final = 64
-TABLES: Final = {
-    "split": ("layer = 'KIND:PARTS'", "layer", "cut"),
-    "place": ("partition = 'HOST'", "partition", "host"),
-}
-"""Settings that are tables: their form, what has an entry, and what the entry is."""
+from neurocluster.fields import TABLES, check, normal
+from neurocluster.impairments import Impairments, load_impairments
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +34,7 @@ class RunConfig:
         place: By partition, or layer for all of its partitions: the host that runs it.
         window: Frames in flight.
         max_spikes: Spikes of a full packet.
+        max_linger_us: How long spikes may wait for others to fill their packet.
         hwm: Packets queued at each side of a link.
         memory: Most bytes that all processes may take; None is no limit. Text such as
             ``500M`` is read too.
@@ -53,6 +44,16 @@ class RunConfig:
         recovery_s: How long a run waits for somebody in the place of a lost worker.
         spares: Workers that stand by to take the place of a lost one.
         compare: Compare the results with the dense networks and with one process.
+        delay_us: That each packet takes longer on its link.
+        jitter_us: Mean of what is added to that.
+        jitter: Its distribution; see `impairments.LinkImpairment`.
+        rate_mbit: Megabits a second of each link; 0 is no limit.
+        loss: Probability that a packet is lost and sent again.
+        straggler: By partition: how many times its own time a packet takes there.
+        service_us: Mean time that each frame takes longer in each worker.
+        service_cv: Its coefficient of variation.
+        impair: File of further rules; see `impairments`.
+        seed: Of everything random in these.
     """
 
     network: str | None = None
@@ -67,6 +68,7 @@ class RunConfig:
     place: Mapping[str, str] = field(default_factory=dict)
     window: int = 16
     max_spikes: int = 512
+    max_linger_us: float = 0.0
     hwm: int = 16
     memory: int | None = None
     out: str | None = None
@@ -75,6 +77,16 @@ class RunConfig:
     recovery_s: float = 30.0
     spares: int = 0
     compare: bool = True
+    delay_us: float = 0.0
+    jitter_us: float = 0.0
+    jitter: str = "exponential"
+    rate_mbit: float = 0.0
+    loss: float = 0.0
+    straggler: Mapping[str, str] = field(default_factory=dict)
+    service_us: float = 0.0
+    service_cv: float = 0.0
+    impair: str | None = None
+    seed: int = 0
 
     def replace(self, **settings: Any) -> Self:
         """Return a copy with some settings replaced, all checked.
@@ -86,13 +98,43 @@ class RunConfig:
         for key in settings:
             if key not in known:
                 raise ConfigError(unknown_key(key, known, "settings"))
-        values = {k: _normal(k, v) for k, v in settings.items()}
+        values = {k: normal(k, v) for k, v in settings.items()}
         made = dataclasses.replace(self, **values)
-        _check(made)
+        check(made)
         return made
 
+    def impairments(self) -> Impairments:
+        """Return what hinders links and workers, the file's rules last.
+
+        Raises:
+            ConfigError: The file cannot be read, or says something unknown.
+        """
+        names = ("delay_us", "jitter_us", "jitter", "rate_mbit", "loss")
+        link = {name: getattr(self, name) for name in names}
+        worker = {"service_us": self.service_us, "service_cv": self.service_cv}
+        slow = [
+            {"partition": name, "slow": float(factor)}
+            for name, factor in self.straggler.items()
+        ]
+        data = load_impairments(self.impair) if self.impair is not None else {}
+        hindered = self.delay_us or self.jitter_us or self.rate_mbit or self.loss
+        return Impairments.from_wire(
+            {
+                "link": [*([link] if hindered else []), *data.get("link", ())],
+                "worker": [
+                    *([worker] if self.service_us else []), *slow,
+                    *data.get("worker", ()),
+                ],
+                "seed": data.get("seed", self.seed),
+            }
+        )  # fmt: skip
+
     def cluster_options(self) -> dict[str, str]:
-        """Return what a controller needs, as text."""
+        """Return what a controller needs, as text.
+
+        Raises:
+            ConfigError: See `impairments`.
+        """
         return {
             "network": self.network or "",
             "threshold": json.dumps(self.threshold),
@@ -103,6 +145,8 @@ class RunConfig:
             "window": str(self.window),
             "max_spikes": str(self.max_spikes),
             "hwm": str(self.hwm),
+            "max_linger_us": repr(self.max_linger_us),
+            "impair": json.dumps(self.impairments().to_wire()),
         }
 
     def to_toml(self) -> str:
@@ -166,119 +210,3 @@ def load_config(path: str | Path) -> RunConfig:
     except ConfigError as error:
         message = f"config {path}: {str(error).removeprefix('settings: ')}"
         raise ConfigError(message) from error
-
-
-def _normal(key: str, value: Any) -> Any:
-    """Bring a value into its field's type, or leave it for `_check` to refuse."""
-    if key == "threshold":
-        if isinstance(value, str):
-            return parse_thresholds(value)
-        values = value if isinstance(value, list | tuple) else [value]
-        if not all(type(v) in (int, float) for v in values):
-            message = f"threshold: {value!r} is no number or list of numbers"
-            raise ConfigError(message)
-        return tuple(float(v) for v in values)
-    if key in TABLES:
-        if isinstance(value, str):
-            return _table_of(key, value)
-        if not isinstance(value, Mapping):
-            message = f"{key}: {value!r} is no table of {TABLES[key][0]}"
-            raise ConfigError(message)
-        for name, entry in value.items():
-            if not isinstance(entry, str):
-                message = f"{key}: {name} is {entry!r}, not text; quote dotted names"
-                raise ConfigError(message)
-        return {str(name): entry for name, entry in value.items()}
-    if key == "memory" and value is not None:
-        return parse_size(value, key)
-    if key in ("offset", "deadline_s", "recovery_s") and type(value) is int:
-        return float(value)
-    if key in ("network", "data", "out") and isinstance(value, Path):
-        return str(value)
-    return value
-
-
-def _table_of(key: str, text: str) -> dict[str, str]:
-    """Read ``conv1=rows:4,fc1=neurons:2``; what it means is the plan's to judge."""
-    _, owner, owned = TABLES[key]
-    table: dict[str, str] = {}
-    for entry in filter(str.strip, text.split(",")):
-        name, _, value = (part.strip() for part in entry.partition("="))
-        if name in table:
-            message = f"{key}: {owner} {name} is named twice; a {owner} has one {owned}"
-            raise ConfigError(message)
-        table[name] = value
-    return table
-
-
-def parse_thresholds(text: str) -> tuple[float, ...]:
-    """Read ``0.7`` or ``0.7,0.7,0.5,0.5``.
-
-    Raises:
-        ConfigError: It has another form.
-    """
-    try:
-        return tuple(float(part) for part in text.split(",")) if text.strip() else ()
-    except ValueError as error:
-        message = f"threshold {text!r}: write a number, or numbers between commas"
-        raise ConfigError(message) from error
-
-
-_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "network": (str, type(None)),
-    "data": (str, type(None)),
-    "frames": (int, type(None)),
-    "start": (int,),
-    "quantizer": (str,),
-    "fire": (str,),
-    "offset": (float,),
-    "window": (int,),
-    "max_spikes": (int,),
-    "hwm": (int,),
-    "memory": (int, type(None)),
-    "out": (str, type(None)),
-    "name": (str,),
-    "deadline_s": (float,),
-    "recovery_s": (float,),
-    "spares": (int,),
-    "compare": (bool,),
-}
-_RANGES: Final = {
-    "frames": (1, math.inf),
-    "start": (0, math.inf),
-    "window": (1, MOST_WINDOW),
-    "max_spikes": (1, MOST_SPIKES),
-    "hwm": (1, MOST_HWM),
-    "deadline_s": (0.1, 86400),
-    "recovery_s": (0.1, 86400),
-    "spares": (0, MOST_SPARES),
-    "offset": (-1000, 1000),
-}
-
-
-def _check(config: RunConfig) -> None:
-    for key, types in _TYPES.items():
-        value = getattr(config, key)
-        if type(value) not in types:
-            wanted = " or ".join(t.__name__ for t in types if t is not type(None))
-            message = f"{key}: {value!r} is {type(value).__name__}, not {wanted}"
-            raise ConfigError(message)
-        if isinstance(value, str) and "\0" in value:
-            message = f"{key}: {value!r} holds a NUL byte; remove it"
-            raise ConfigError(message)
-    for key, (low, high) in _RANGES.items():
-        value = getattr(config, key)
-        if value is not None and not low <= value <= high:
-            bound = f"at least {low}" if high == math.inf else f"from {low} to {high}"
-            message = f"{key}: {value} must be {bound}"
-            raise ConfigError(message)
-    for key, choices in (
-        ("quantizer", get_args(Quantizer)),
-        ("fire", get_args(FirePolicy)),
-    ):
-        if getattr(config, key) not in choices:
-            message = f"{key}: {getattr(config, key)!r} is none of {', '.join(choices)}"
-            raise ConfigError(message)
-    if not config.name or "/" in config.name:
-        message = f"name: {config.name!r} must be a plain word"
-        raise ConfigError(message)

@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from neurocluster.cli.app import app
 from neurocluster.cli.exits import guarded
+from neurocluster.cli.hindrances import (
+    Delay,
+    Impair,
+    Jitter,
+    JitterShape,
+    Linger,
+    Loss,
+    Rate,
+    Seed,
+    Service,
+    ServiceVariation,
+    Straggler,
+)
 from neurocluster.cli.options import (
     Compare,
     Config,
@@ -58,6 +71,10 @@ def run(
     compare: Compare = None, config: Config = None, resume: Resume = None,
     engine: EngineName = None, hosts: Hosts = None, advertise: Advertise = None,
     interface: Interface = None,
+    max_linger_us: Linger = None, delay_us: Delay = None, jitter_us: Jitter = None,
+    jitter: JitterShape = None, rate_mbit: Rate = None, loss: Loss = None,
+    straggler: Straggler = None, service_us: Service = None,
+    service_cv: ServiceVariation = None, impair: Impair = None, seed: Seed = None,
     json: Json = False, quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
     """Run a network: controller and client here, workers here or on other hosts.

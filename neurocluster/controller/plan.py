@@ -6,7 +6,8 @@ import hashlib
 import io
 import os
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from neurocluster.coding.delay import rank_table
@@ -28,6 +29,8 @@ class Settings:
         hwm: Packets queued at each side of a link.
         folder: For ipc sockets.
         where: ``ipc``, or ``tcp://HOST:*``.
+        linger_us: How long spikes may wait for others to fill their packet.
+        impair: What hinders links and workers; see `impairments.Impairments`.
     """
 
     quantizer: Quantizer
@@ -37,6 +40,8 @@ class Settings:
     hwm: int
     folder: str
     where: str
+    linger_us: float = 0.0
+    impair: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ClusterPlan:
@@ -67,6 +72,8 @@ class ClusterPlan:
             "hwm": settings.hwm,
             "folder": settings.folder,
             "where": settings.where,
+            "linger_us": settings.linger_us,
+            "impair": dict(settings.impair),
         }
         body: dict[str, Any] = {
             "node": node,

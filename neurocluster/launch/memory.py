@@ -14,6 +14,7 @@ from neurocluster.client.room import client_engine_bytes, in_flight_bytes, kept_
 from neurocluster.config import RunConfig
 from neurocluster.dtypes import CLIENT
 from neurocluster.kernels.tables import layer_sizes
+from neurocluster.link.room import packet_room
 from neurocluster.model.convert import FixedNetwork
 from neurocluster.model.dense import BATCH
 from neurocluster.model.memory import (
@@ -24,6 +25,7 @@ from neurocluster.model.memory import (
 )
 from neurocluster.model.partition import Link, Partition, Plan
 from neurocluster.model.spec import PartitionSpec, partition_spec
+from neurocluster.transport.hindrance import slots_of
 from neurocluster.worker.room import (
     EngineRoom,
     engine_room,
@@ -67,6 +69,7 @@ class MemoryBound:
         self.specs = {part.name: self._spec(part) for part in plan.partitions}
         self.sizes = {name: layer_sizes(spec) for name, spec in self.specs.items()}
         self.links = {link.index: self._link(link) for link in plan.links}
+        self._hindered = bool(config.impairments().links)
         self.engines = {name: self._engine(name) for name in self.specs}
 
     def _spec(self, partition: Partition) -> PartitionSpec:
@@ -77,11 +80,16 @@ class MemoryBound:
         )  # fmt: skip
 
     def _link(self, link: Link) -> LinkMemory:
-        payload = 8
-        if link.destination == CLIENT:
-            payload = most_payload(self.specs[link.source])
         config = self.config
-        return link_memory(link.width, config.hwm, config.max_spikes, payload)
+        return link_memory(
+            link.width, config.hwm, config.max_spikes, self._payload(link)
+        )
+
+    def _payload(self, link: Link) -> int:
+        """Return the largest payload of a link other than spikes, in bytes."""
+        return (
+            most_payload(self.specs[link.source]) if link.destination == CLIENT else 8
+        )
 
     def _engine(self, name: str) -> EngineRoom:
         spec, plan = self.specs[name], self._plan
@@ -94,7 +102,15 @@ class MemoryBound:
     def _queues(self, name: str) -> int:
         plan = self._plan
         into = sum(self.links[link.index].receiver for link in plan.inbound(name))
-        return into + sum(self.links[link.index].sender for link in plan.outbound(name))
+        out = sum(self.links[link.index].sender for link in plan.outbound(name))
+        return into + out + sum(map(self._line, plan.outbound(name)))
+
+    def _line(self, link: Link) -> int:
+        """Return what may be under way on a link, if rules may delay it."""
+        if not self._hindered:
+            return 0
+        room = packet_room(link.width, self.config.max_spikes, self._payload(link))
+        return slots_of(room) * (room + 16)
 
     # -- processes -------------------------------------------------------------
 

@@ -55,6 +55,8 @@ def build_plan(options: dict[str, str], folder: str) -> ClusterPlan:
         int(options["hwm"]),
         folder,
         options.get("where", "ipc"),
+        float(options["max_linger_us"]),
+        json.loads(options["impair"]),
     )
     return ClusterPlan(fixed, plan, settings)
 

@@ -33,6 +33,8 @@ NODE: Final = record(
     "open_frames",
     "partials",  # partial packets waiting for an idle inbox
     "outboxes",  # links with packets to send
+    "linger_ns",  # how long a partial packet may wait for more; 0: not at all
+    "linger_due",  # when the next partial packet has waited so long, or 0
     "idle",  # the next packet meets an idle inbox
     "stale",  # packets without this epoch's mark, dropped
     "strangers",  # messages that are no packets, dropped

@@ -1,8 +1,9 @@
 """Pack spikes into packets and close frames on outgoing links.
 
 Compiled and sans-IO: packets go into each link's outbox (`link.outbox`). A packet
-leaves when it is full, when the inbox is idle (`flush_partials`) or when its frame
-ends (`close_frame`); the marker rides on the frame's last packet.
+leaves when it is full, when the inbox is idle (`flush_partials`; not before it has
+waited ``linger_ns``) or when its frame ends (`close_frame`); the marker rides on the
+frame's last packet.
 """
 
 from __future__ import annotations
@@ -179,9 +180,25 @@ def count_negative(words_at: int, count: int, width: int) -> int:
 
 
 @jit
+def lingers(node: Records, link: Records, context: int, time_ns: int) -> bool:
+    """Tell whether a partial packet may wait for more; note until when."""
+    if node.linger_ns == 0:
+        return False
+    created = carray(pointer(U(link.created_at)), node.window, np.int64)
+    due = created[context] + node.linger_ns
+    if due <= time_ns:
+        return False
+    node.linger_due = min(node.linger_due, due) if node.linger_due else due
+    return True
+
+
+@jit
 def flush_partials(node: Records) -> int:
-    """Send all partial packets, oldest frame first: the inbox is empty."""
-    node.idle = 1
+    """Send partial packets, oldest frame first: the inbox is empty.
+
+    Those that may wait for more spikes stay; ``linger_due`` says how long.
+    """
+    node.idle, node.linger_due = 1, 0
     if node.partials == 0:
         return r.MORE
     time_ns = now_ns(node)
@@ -195,7 +212,7 @@ def flush_partials(node: Records) -> int:
         for k in range(node.outbound_count):
             link = links[k]
             counts = carray(pointer(U(link.pending_count_at)), window, np.int64)
-            if counts[context]:
+            if counts[context] and not lingers(node, link, context, time_ns):
                 code = emit_pending(node, link, context, frame, 0, time_ns)
                 if code:
                     return code

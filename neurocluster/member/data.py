@@ -13,6 +13,7 @@ from neurocluster.dtypes import I64, Records
 from neurocluster.errors import LocalLinkError, RemoteLinkError, WireError
 from neurocluster.link.buffers import Handler, LinkBuffers
 from neurocluster.link.records import FAULTS
+from neurocluster.member.hindering import Hindering
 from neurocluster.member.meeting import Place
 from neurocluster.member.probing import ONE_CLOCK, Asking, Clocks
 from neurocluster.member.totals import Received, Totals
@@ -20,6 +21,7 @@ from neurocluster.transport.base import Schedule
 from neurocluster.transport.echo import Echo
 from neurocluster.transport.pump import Pump
 from neurocluster.transport.sockets import Sockets
+from neurocluster.transport.timer import Timer
 from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
 from neurocluster.wire.control import Control, Kind, decode_control, encode_control
 from neurocluster.wire.packet import decode_packet, encode_packet
@@ -81,6 +83,7 @@ class DataPath:
         """
         self._sockets, self._engine, self._wake = sockets, engine, wake
         self._clock, self._hwm = asking.clock, int(settings["hwm"])
+        self._hindering = Hindering(engine.node, settings)
         there = place.choose(settings)
         room = len(engine.node.message)
         echo = None
@@ -98,6 +101,7 @@ class DataPath:
         self.echo = there.told_echo(echo.port) if echo is not None else ""
         self._outlets: list[ZmqOutlet] = []
         self.pump: Pump | None = None
+        self._timer: Timer | None = None
         self._soon = asyncio.get_running_loop().call_soon
 
     def connect(
@@ -111,9 +115,12 @@ class DataPath:
             end = ZmqOutlet(self._sockets, where[link.index], self._hwm, self._room)
             end.send(encode_control(hellos[link.index]))
             self._outlets.append(end)
+        if self._hindering.needs_time:
+            self._timer = Timer(self._clock, self._wake)
         self.pump = Pump(
             node, self._inbox, self._outlets, schedule=schedule,
             clock=self._clock, always_receive=always_receive,
+            arm=self._timer.arm if self._timer is not None else None,
         )  # fmt: skip
 
     def _room(self) -> None:
@@ -158,10 +165,12 @@ class DataPath:
 
     def start(
         self, on_fault: Callable[[RemoteLinkError], None],
-        after_turn: Callable[[], None],
+        after_turn: Callable[[], None], hosts: Mapping[str, str],
     ) -> None:  # fmt: skip
-        """Process packets from now on."""
+        """Process packets from now on; links know each other's hosts."""
         if self.pump is not None:
+            if (hindrance := self._hindering.made(hosts)) is not None:
+                self.pump.hinder(hindrance)
             self.pump.start(
                 self._engine.handler, on_other=self._other, after_turn=after_turn,
                 on_fault=lambda code: on_fault(self._fault(code)),
@@ -238,12 +247,16 @@ class DataPath:
             "contexts_peak": "contexts_peak",
         }  # fmt: skip
         values = {name: int(record[field][0]) for name, field in names.items()}
-        return values | {"turns": self.pump.turns if self.pump is not None else 0}
+        if self.pump is None:
+            return values
+        return values | self.pump.times() | {"turns": self.pump.turns}
 
     def close(self) -> None:
         """Close all sockets; may be called twice."""
         if self.pump is not None:
             self.pump.close()
+        if self._timer is not None:
+            self._timer.close()
         self._inbox.close()
         self.clocks.close()
         for outlet in self._outlets:

@@ -229,7 +229,8 @@ class MemberRunner:
         self._account.run()
         self._duties.run(roster)
         if self._data is not None:
-            self._data.start(self._fault, self._duties.after_turn)
+            hosts = {row["partition"]: row["host"] for row in roster}
+            self._data.start(self._fault, self._duties.after_turn, hosts)
 
     # -- beats and reports ---------------------------------------------------
 

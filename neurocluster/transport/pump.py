@@ -16,8 +16,11 @@ from neurocluster.link.records import NODE
 from neurocluster.transport import turn as t
 from neurocluster.transport.base import Inbox, Outlet, Schedule
 from neurocluster.transport.calls import calls_of
+from neurocluster.transport.hindrance import Hindrance
+from neurocluster.transport.outlets import TURN
 
 _OUTBOXES = list(NODE.names or ()).index("outboxes")
+_WAKE, _UNDER_WAY = (list(TURN.names or ()).index(n) for n in ("wake_ns", "under_way"))
 
 
 class Pump:
@@ -35,6 +38,7 @@ class Pump:
         schedule: Schedule,
         clock: Callable[[], int] = monotonic_ns,
         always_receive: bool = False,
+        arm: Callable[[int], None] | None = None,
     ) -> None:
         """Bind a node to its transport.
 
@@ -45,6 +49,8 @@ class Pump:
             schedule: Runs a callback soon.
             clock: Nanoseconds; the node's own time.
             always_receive: True for the client (rule 5).
+            arm: Has `turn` called at a time of the clock; needed where packets may wait
+                for more, or something hinders the node.
         """
         self._node, self._inbox, self._outlets = node, inbox, tuple(outlets)
         self._schedule, self._clock = schedule, clock
@@ -54,7 +60,11 @@ class Pump:
         self._blocked_since: I64 = np.zeros(len(outlets), np.int64)
         self._blocked_ns: I64 = np.zeros(len(outlets), np.int64)
         self._scratch = np.zeros(2, np.int64)
-        self._record: Records = np.zeros(1, t.TURN)
+        self._waits: I64 = np.zeros(len(t.CAUSES), np.int64)
+        self._arm = arm
+        self._hindrance: Hindrance | None = None
+        self._record: Records = np.zeros(1, TURN)
+        self._fields = self._record.view("i8").data
         self._scheduled = False
         self._open = True
         self._started = False
@@ -76,6 +86,7 @@ class Pump:
             "blocked_ns_at": self._blocked_ns.ctypes.data,
             "always_receive": int(always_receive),
             "scratch_at": self._scratch.ctypes.data,
+            "waits_at": self._waits.ctypes.data,
         }.items():
             self._record[0][name] = value
 
@@ -85,6 +96,12 @@ class Pump:
         self._on_other: Callable[[bytes], int] = lambda _data: 0
         self._on_fault: Callable[[int], None] = lambda _code: None
         self._after_turn: Callable[[], None] = lambda: None
+
+    def hinder(self, hindrance: Hindrance) -> None:
+        """Delay what the node sends, or slow it down, from now on."""
+        self._hindrance = hindrance
+        self._record["lines_at"] = hindrance.lines_at
+        self._record["pace_at"] = hindrance.pace_at
 
     def start(
         self,
@@ -133,6 +150,8 @@ class Pump:
             return
         if code == t.AGAIN:
             self.wake()
+        elif self._arm is not None and (due := self._fields[_WAKE]):
+            self._arm(due)
         waiting = self._state[_OUTBOXES]
         self._after_turn()
         if self._state[_OUTBOXES] > waiting:  # it started frames
@@ -155,12 +174,19 @@ class Pump:
     @property
     def waiting(self) -> bool:
         """Tell whether some link holds packets that were not sent yet."""
-        return self._state[_OUTBOXES] > 0
+        return self._state[_OUTBOXES] > 0 or self._fields[_UNDER_WAY] > 0
 
     @property
     def blocked(self) -> bool:
         """Tell whether some link waits for room."""
         return bool(self._blocked_since.any())
+
+    def times(self) -> dict[str, int]:
+        """Return the time in turns, and between them by what was waited for, ns."""
+        waits = {
+            f"wait_{c}_ns": int(n) for c, n in zip(t.CAUSES, self._waits, strict=True)
+        }
+        return {"turn_ns": int(self._record["turn_ns"][0]), **waits}
 
     def blocked_total(self, link: int) -> int:
         """Return the time a link has waited for room, the present wait included."""

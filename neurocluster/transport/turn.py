@@ -1,8 +1,6 @@
 """Turn a node, compiled: receive within a budget, compute, send; never block.
 
-Sockets are reached through four C functions given by address, with the signatures of
-libzmq's ``zmq_recv``, ``zmq_send``, ``zmq_getsockopt`` and ``zmq_errno``; see
-`transport.calls`. The rules, each of which fails visibly when left out:
+The rules, each of which fails visibly when left out:
 
 1. A wake-up only says "look"; every turn starts by looking.
 2. A turn receives until the inbox is empty or its budget is used; in the second
@@ -13,44 +11,35 @@ libzmq's ``zmq_recv``, ``zmq_send``, ``zmq_getsockopt`` and ``zmq_errno``; see
    inbox's descriptor would stay signalled and burn a core.
 5. The client always receives, whatever its outboxes hold; otherwise the cycle
    through it could deadlock.
+
+Time between turns is told apart by what the turn before waited for.
 """
 
 from __future__ import annotations
 
-import errno
 from typing import Final
 
 import numpy as np
-import zmq
 from numba import carray
 
 from neurocluster.dtypes import Records
 from neurocluster.kernels.jit import jit
 from neurocluster.kernels.memory import c_call0, c_call4, call1, call2, pointer
-from neurocluster.kernels.records import record
 from neurocluster.link import records as r
-from neurocluster.link.outbox import stamp
 from neurocluster.link.receiver import fault, now_ns
-from neurocluster.link.records import NODE, OUTBOUND
-
-TURN: Final = record(
-    "node_at",
-    "receive_at",  # see `link.buffers.Handler`
-    "flush_at",
-    "handles_at",
-    "recv_at",  # see `transport.calls.Calls`
-    "send_at",
-    "option_at",
-    "errno_at",
-    "inbox",
-    "outlets_at",  # int64 (links,)
-    "blocked_since_at",  # int64 (links,): 0, or when the link was found full
-    "blocked_ns_at",  # int64 (links,): finished waits
-    "always_receive",
-    "scratch_at",  # 16 bytes
-    "other_size",  # bytes of a message that is not in canonical form
-    "turns",
+from neurocluster.link.records import NODE
+from neurocluster.transport.outlets import (
+    EAGAIN,
+    EINTR,
+    NO_WAIT,
+    TURN,
+    events_of,
+    next_due,
+    release,
+    send_all,
 )
+from neurocluster.transport.pace import PACE, owe, sleeps
+
 IDLE: Final = 0
 AGAIN: Final = 1
 OTHER: Final = 2
@@ -59,69 +48,10 @@ BUDGET_PACKETS: Final = 64
 BUDGET_NS: Final = 1_000_000
 CLOCK_PACKETS: Final = 8
 """Packets between two looks at the clock."""
+CAUSES: Final = ("loop", "input", "outbound", "sleep")
+"""What a turn waited for: others on the loop, packets, room in a link, its own pace."""
+LOOP, INPUT, OUTBOUND_FULL, SLEEP = range(len(CAUSES))
 U = np.uint64
-NO_WAIT, EVENTS, CAN_SEND = int(zmq.NOBLOCK), int(zmq.EVENTS), int(zmq.POLLOUT)
-EAGAIN, EINTR = errno.EAGAIN, errno.EINTR
-
-
-@jit
-def events_of(turn: Records, socket: int) -> int:
-    """Return a socket's events; reading them clears its descriptor's signal."""
-    scratch = carray(pointer(U(turn.scratch_at)), 2, np.int64)
-    scratch[0], scratch[1] = 0, 4
-    at = U(turn.scratch_at)
-    c_call4(U(turn.option_at), U(socket), U(EVENTS), at, at + U(8))
-    return scratch[0]
-
-
-@jit
-def send_link(turn: Records, node: Records, k: int) -> int:
-    """Send a link's packets until it is full.
-
-    Returns:
-        1 when its outbox is empty now, 0 when it is full, or a fault.
-    """
-    link = carray(pointer(U(node.outbound_at)), node.outbound_count, OUTBOUND)[k]
-    count = node.outbound_count
-    outlet = carray(pointer(U(turn.outlets_at)), count, np.int64)[k]
-    since = carray(pointer(U(turn.blocked_since_at)), count, np.int64)
-    pieces = carray(pointer(U(link.pieces_at)), (link.pieces_size, 2), np.int64)
-    while link.pieces_done < link.pieces_count:
-        start, size = pieces[link.pieces_done, 0], pieces[link.pieces_done, 1]
-        at = U(link.outbox_at + start)
-        time_ns = now_ns(node)
-        stamp(at, time_ns)
-        if c_call4(U(turn.send_at), U(outlet), at, U(size), U(NO_WAIT)) < 0:
-            problem = c_call0(U(turn.errno_at))
-            if problem != EAGAIN and problem != EINTR:
-                return fault(node, r.BAD_SOCKET, link.index, -1, 0, problem)
-            if problem == EINTR or events_of(turn, outlet) & CAN_SEND:
-                continue
-            if since[k] == 0:
-                since[k] = time_ns
-            return 0
-        link.pieces_done += 1
-        if since[k]:
-            total = carray(pointer(U(turn.blocked_ns_at)), count, np.int64)
-            total[k] += now_ns(node) - since[k]
-            since[k] = 0
-    link.pieces_count = link.pieces_done = link.outbox_used = 0
-    node.outboxes -= 1
-    return 1
-
-
-@jit
-def send_all(turn: Records, node: Records) -> int:
-    """Send what waits; returns 1 when every outbox is empty now, 0, or a fault."""
-    clear = 1
-    links = carray(pointer(U(node.outbound_at)), node.outbound_count, OUTBOUND)
-    for k in range(node.outbound_count):
-        if links[k].pieces_count:
-            sent = send_link(turn, node, k)
-            if sent < 0:
-                return sent
-            clear &= sent
-    return clear
 
 
 @jit
@@ -130,32 +60,72 @@ def inbox_empty(turn: Records, node: Records) -> int:
     code = call1(U(turn.flush_at), U(turn.handles_at))
     if code < 0:
         return code
-    return min(send_all(turn, node), IDLE) if node.outboxes else IDLE
+    turn.idle_cause = INPUT
+    if not node.outboxes:
+        return IDLE
+    clear = send_all(turn, node)
+    if clear == 0:
+        turn.idle_cause = OUTBOUND_FULL
+    return min(clear, IDLE)
 
 
 @jit
-def take_turn(turn_at: int) -> int:
-    """Take one turn.
+def handle(turn: Records, node: Records, size: int) -> int:
+    """Handle the packet in the message buffer; returns as the handler does.
 
-    Args:
-        turn_at: Address of TURN.
-
-    Returns:
-        IDLE: nothing to do until a wake-up. AGAIN: the budget is used. OTHER: the
-        message buffer holds ``other_size`` bytes that are no packet in canonical
-        form. Negative: a fault.
+    A worker that is made slow may sleep afterwards; what the packet caused leaves when
+    it wakes up.
     """
-    turn = carray(pointer(U(turn_at)), 1, TURN)[0]
-    node = carray(pointer(U(turn.node_at)), 1, NODE)[0]
-    turn.turns += 1
+    if turn.pace_at == 0:
+        return call2(turn.receive_at, turn.handles_at, U(size))
+    pace = carray(pointer(turn.pace_at), 1, PACE)[0]
+    begin, frames = now_ns(node), node.handled_frames
+    code = call2(turn.receive_at, turn.handles_at, U(size))
+    now = now_ns(node)
+    owe(pace, now - begin, node.handled_frames - frames, now)
+    return code
+
+
+@jit
+def asleep(turn: Records, node: Records) -> int:
+    """Return 1 if the node sleeps for its pace; packets under way go on then."""
+    if turn.pace_at == 0:
+        return 0
+    pace = carray(pointer(turn.pace_at), 1, PACE)[0]
+    if not sleeps(pace, now_ns(node)):
+        return 0
+    turn.idle_cause = SLEEP
+    return 1
+
+
+@jit
+def sleep(turn: Records, node: Records) -> int:
+    """Only send what is under way; returns IDLE or a fault."""
+    events_of(turn, turn.inbox)
+    return release(turn, node) if turn.under_way else IDLE
+
+
+@jit
+def run_turn(turn: Records, node: Records, begin: int) -> int:
+    """Take a turn that began at a time; returns as `take_turn` does."""
+    turn.idle_cause = LOOP
+    if asleep(turn, node):
+        return sleep(turn, node)
+    if node.linger_due and begin >= node.linger_due:
+        idle = node.idle
+        code = call1(U(turn.flush_at), U(turn.handles_at))
+        node.idle = idle
+        if code < 0:
+            return code
     clear = send_all(turn, node)
-    end = now_ns(node) + BUDGET_NS
+    end = begin + BUDGET_NS
     room = U(node.message_room)
     for number in range(1, BUDGET_PACKETS + 1):
         if clear < 0:
             return clear
         if not clear and not turn.always_receive:
             events_of(turn, turn.inbox)
+            turn.idle_cause = OUTBOUND_FULL
             return IDLE
         at = U(node.message_at)
         size = c_call4(U(turn.recv_at), U(turn.inbox), at, room, U(NO_WAIT))
@@ -166,14 +136,55 @@ def take_turn(turn_at: int) -> int:
             if problem != EAGAIN:
                 return fault(node, r.BAD_SOCKET, -1, -1, 0, problem)
             return inbox_empty(turn, node)
-        code = call2(U(turn.receive_at), U(turn.handles_at), U(size))
+        code = handle(turn, node, size)
         if code < 0:
             return code
         if code == r.NOT_CANONICAL:
             turn.other_size = size
             return OTHER
+        if asleep(turn, node):
+            return sleep(turn, node)
         if node.outboxes:
             clear = send_all(turn, node)
         if number % CLOCK_PACKETS == 0 and now_ns(node) > end:
             break
     return AGAIN
+
+
+@jit
+def wake_time(turn: Records, node: Records) -> int:
+    """Return when a turn is due though nothing arrives, or 0."""
+    due = next_due(turn, node) if turn.under_way else 0
+    if node.linger_due:
+        due = node.linger_due if due == 0 else min(due, node.linger_due)
+    if turn.pace_at:
+        pace = carray(pointer(turn.pace_at), 1, PACE)[0]
+        if pace.resume_ns:
+            due = pace.resume_ns if due == 0 else min(due, pace.resume_ns)
+    return due
+
+
+@jit
+def take_turn(turn_at: int) -> int:
+    """Take one turn.
+
+    Args:
+        turn_at: Address of TURN.
+
+    Returns:
+        IDLE: nothing to do until a wake-up, or until ``wake_ns``. AGAIN: the budget is
+        used. OTHER: the message buffer holds ``other_size`` bytes that are no packet in
+        canonical form. Negative: a fault.
+    """
+    turn = carray(pointer(U(turn_at)), 1, TURN)[0]
+    node = carray(pointer(U(turn.node_at)), 1, NODE)[0]
+    turn.turns += 1
+    begin = now_ns(node)
+    waits = carray(pointer(turn.waits_at), len(CAUSES), np.int64)
+    if turn.idle_since:
+        waits[turn.idle_cause] += begin - turn.idle_since
+    code = run_turn(turn, node, begin)
+    turn.idle_since = now_ns(node)
+    turn.turn_ns += turn.idle_since - begin
+    turn.wake_ns = wake_time(turn, node)
+    return code

@@ -15,7 +15,9 @@ import numpy as np
 from neurocluster.client.engine import Engine as ClientEngine
 from neurocluster.coding.delay import rank_table
 from neurocluster.dtypes import CLIENT
+from neurocluster.impairments import Impairments
 from neurocluster.kernels.clock import virtual_clock
+from neurocluster.member.hindering import Hindering
 from neurocluster.model.graph import Graph
 from neurocluster.model.partition import Plan
 from neurocluster.transport.memory import MemoryInbox, Tamper, Wire
@@ -41,6 +43,8 @@ class VirtualCluster:
         delay_ns: int = 20_000,
         stall: float = 0.05,
         tamper: tuple[str, Tamper] | None = None,
+        impairments: Impairments = Impairments(),  # noqa: B008 - frozen
+        linger_us: float = 0,
         **settings,
     ) -> None:
         """Build everything; `run` streams images."""
@@ -52,6 +56,7 @@ class VirtualCluster:
         self._count = 0
         clock = (virtual_clock(), self._now)
         self.faults: list[str] = []
+        self._rules = {"linger_us": linger_us, "impair": impairments.to_wire()}
         specs = specs_of(graph, plan, window=window, max_spikes=max_spikes, **settings)
         wires = {}
         for link in plan.links:
@@ -89,7 +94,10 @@ class VirtualCluster:
         pump = Pump(
             engine.node, inbox, outlets, schedule=self.schedule, clock=self.now,
             always_receive=name == CLIENT,
+            arm=lambda due: self.at(max(due, self.now()), pump.turn),
         )  # fmt: skip
+        if (hindrance := Hindering(engine.node, self._rules).made({})) is not None:
+            pump.hinder(hindrance)
         for link in inbound:
             wires[link.name].on_send = lambda time, p=pump: self.at(time, p.wake)
         for link in outbound:

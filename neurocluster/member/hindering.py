@@ -1,0 +1,56 @@
+"""Find what hinders one member, once it is known who runs where."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from neurocluster.dtypes import CLIENT
+from neurocluster.impairments import Impairments
+from neurocluster.link.buffers import LinkBuffers
+from neurocluster.transport.hindrance import Hindrance
+
+US = 1_000
+
+
+class Hindering:
+    """Know the rules of a run, and the links of one node."""
+
+    def __init__(self, node: LinkBuffers, settings: Mapping[str, Any]) -> None:
+        """Take what PREPARE says; sets how long the node's packets may wait.
+
+        Args:
+            node: The links.
+            settings: Of PREPARE: linger_us, impair.
+
+        Raises:
+            ConfigError: The rules make no sense.
+        """
+        self._node = node
+        linger_ns = round(float(settings["linger_us"]) * US)
+        node.record["linger_ns"] = linger_ns
+        self._rules = Impairments.from_wire(settings["impair"])
+        self.needs_time = bool(linger_ns or self._rules)
+
+    def made(self, hosts: Mapping[str, str]) -> Hindrance | None:
+        """Return what hinders the node, or None.
+
+        Args:
+            hosts: By partition, where it runs. The client runs on this host if this
+                node is its; else nobody knows.
+        """
+        if not self._rules:
+            return None
+        node = self._node
+        ends = [link.name.partition("->") for link in node.outbound_specs]
+        own = ends[0][0]
+        if own == CLIENT:
+            hosts = {**hosts, CLIENT: socket.gethostname()}
+        links = [self._rules.link(source, to, hosts) for source, _, to in ends]
+        worker = self._rules.worker(own, hosts) if own != CLIENT else None
+        if worker is None and not any(links):
+            return None
+        seed = (self._rules.seed, node.epoch, own)
+        rooms = node.outbound["outbox_size"] // node.outbound["pieces_size"]
+        return Hindrance(links, rooms.tolist(), worker, seed)
