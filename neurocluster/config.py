@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from neurocluster.dtypes import FirePolicy, Quantizer
+from neurocluster.dtypes import ClockMode, FirePolicy, Quantizer
 from neurocluster.errors import ConfigError
 from neurocluster.fields import TABLES, check, normal
 from neurocluster.impairments import Impairments, load_impairments
@@ -44,6 +44,8 @@ class RunConfig:
         recovery_s: How long a run waits for somebody in the place of a lost worker.
         spares: Workers that stand by to take the place of a lost one.
         compare: Compare the results with the dense networks and with one process.
+        clock: ``none``; ``pipeline``, ``layer`` (see `member.rounds`); ``frame``: one
+            frame in flight.
         delay_us: That each packet takes longer on its link.
         jitter_us: Mean of what is added to that.
         jitter: Its distribution; see `impairments.LinkImpairment`.
@@ -77,6 +79,7 @@ class RunConfig:
     recovery_s: float = 30.0
     spares: int = 0
     compare: bool = True
+    clock: ClockMode = "none"
     delay_us: float = 0.0
     jitter_us: float = 0.0
     jitter: str = "exponential"
@@ -142,7 +145,8 @@ class RunConfig:
             "fire": self.fire,
             "offset": repr(self.offset),
             "split": json.dumps(dict(self.split)),
-            "window": str(self.window),
+            "window": str(1 if self.clock == "frame" else self.window),
+            "clock": self.clock,
             "max_spikes": str(self.max_spikes),
             "hwm": str(self.hwm),
             "max_linger_us": repr(self.max_linger_us),

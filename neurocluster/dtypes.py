@@ -25,6 +25,7 @@ Records = npt.NDArray[np.void]
 
 Quantizer = Literal["hysteresis", "floor", "round"]
 FirePolicy = Literal["once", "settle"]
+ClockMode = Literal["none", "pipeline", "layer", "frame"]
 
 FRACTION_BITS: Final = 16
 """Fractional bits of weights and potentials (units of the threshold)."""

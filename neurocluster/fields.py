@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from neurocluster.dtypes import FirePolicy, Quantizer
+from neurocluster.dtypes import ClockMode, FirePolicy, Quantizer
 from neurocluster.errors import ConfigError
 from neurocluster.impairments import JITTERS, MOST_US
 from neurocluster.sizes import parse_size
@@ -101,6 +101,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "recovery_s": (float,),
     "spares": (int,),
     "compare": (bool,),
+    "clock": (str,),
     "max_linger_us": (float,),
     "delay_us": (float,),
     "jitter_us": (float,),
@@ -158,6 +159,7 @@ def check(config: Any) -> None:
         ("quantizer", get_args(Quantizer)),
         ("fire", get_args(FirePolicy)),
         ("jitter", JITTERS),
+        ("clock", get_args(ClockMode)),
     ):
         if getattr(config, key) not in choices:
             message = f"{key}: {getattr(config, key)!r} is none of {', '.join(choices)}"

@@ -80,7 +80,9 @@ def _part(outcome: Outcome, session: Session) -> Part:
     part = Part(
         identity(network), table, sums,
         link_rows(network, session.reports, session.link_counts()),
-        worker_rows(network, session.reports, session.roster, totals),
+        worker_rows(
+            network, session.reports, session.roster, totals, session.barrier
+        ),
         recovery_lines(session.recoveries), stream_seconds(table),
     )  # fmt: skip
     return part if work.before is None else join(work.before, part)
@@ -142,7 +144,7 @@ def _report(
     layers = layer_rows(network, dict(enumerate(part.totals)), len(part.table.good))
     summary = summarise(
         network, part.table, work.data, part.links, compared, part.recoveries,
-        part.seconds, guests(part.workers, session.guests),
+        part.seconds, guests(part.workers, session.guests), session.barrier,
     )  # fmt: skip
     labels = work.data.labels
     write_tables(work.folder, part.table, labels, part.links, part.workers, layers)

@@ -1,4 +1,4 @@
-"""Say what options there are to hinder links and workers."""
+"""Say what options there are to hinder links and workers, and for a clock."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ Linger = Annotated[
     typer.Option(
         "--max-linger-us",
         help="Microseconds that spikes may wait for others to fill their packet.",
+    ),
+]
+Clock = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODE",
+        help="Put the workers under a clock, for comparison: none, pipeline, layer or "
+        "frame (one frame in flight).",
     ),
 ]
 Delay = Annotated[

@@ -62,6 +62,7 @@ class Course:
         self.roster: tuple[Mapping[str, Any], ...] = ()
         self.reports: tuple[Mapping[str, Any], ...] = ()
         self.guests = 0, 0
+        self.barrier: Mapping[str, Any] = {}
         self.failure: ClusterError | None = None
         self.recoveries: list[Recovery] = []
         self.on_recovery: Callable[[Recovery], None] = lambda _recovery: None
@@ -174,6 +175,7 @@ class Course:
         elif kind is Kind.TABLES:
             self.reports = body["reports"]
             self.guests = body["refused"], body["strangers"]
+            self.barrier = body["barrier"]
             self.tables.set()
         elif kind is Kind.DRAIN:
             self._drain()

@@ -24,6 +24,8 @@ from neurocluster.link.buffers import Handler, LinkBuffers, LinkSpec, link_fault
 from neurocluster.link.records import NODE
 
 STARTED: Final = list(CLIENT.names or ()).index("started")
+START_LIMIT: Final = list(CLIENT.names or ()).index("start_limit")
+UNLIMITED: Final = 1 << 62
 REPORT_COUNT: Final = list(CLIENT.names or ()).index("report_count")
 RESULT_COUNT: Final = list(CLIENT.names or ()).index("result_count")
 NEXT_FRAME: Final = list(NODE.names or ()).index("next_frame")
@@ -94,6 +96,7 @@ class Engine:
             "pixels": pixels,
             "width": outbound[0].width,
             "rank_count": int(ranks.max()) + 1,
+            "start_limit": UNLIMITED,
         }.items():
             self.record[0][name] = value
         addresses = [self.node.record, self.record, self._result]
@@ -133,8 +136,13 @@ class Engine:
 
     @property
     def can_start(self) -> bool:
-        """Tell whether the window has room for another frame."""
-        return self.in_flight < self.window
+        """Tell whether the window has room for another frame, and a clock lets it."""
+        return self.in_flight < self.window and self.started < self._fields[START_LIMIT]
+
+    def let_start(self, limit: int) -> None:
+        """Start frames below a limit only; those offered that may now start do."""
+        self._fields[START_LIMIT] = limit
+        self._check(fill(self._handles))
 
     def open_since(self) -> list[int]:
         """Return when each frame in flight was started, ns, oldest first."""

@@ -18,7 +18,7 @@ CLIENT: Final = record(
     "result_counts_at", "result_potentials_at", "result_count", "result_size",
     "words_at", "starts_at", "ranks_at", "pixels", "width", "rank_count", "live_at",
     "started", "images_at", "image_count", "image_next", "reports_at", "report_width",
-    "report_count",
+    "report_count", "start_limit",
 )  # fmt: skip
 NO_LEADER: Final = -1
 RESULTS: Final = 4096

@@ -231,6 +231,11 @@ class Session:
         return self._course.guests
 
     @property
+    def barrier(self) -> Mapping[str, Any]:
+        """Return what a clock's barrier counted, see TABLES; empty without a clock."""
+        return self._course.barrier
+
+    @property
     def failure(self) -> ClusterError | None:
         """Return why the session failed, if it did."""
         return self._course.failure

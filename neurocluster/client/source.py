@@ -55,6 +55,7 @@ def start_offered(node: Records, client: Records) -> int:
     while (
         client.image_next < client.image_count
         and client.started - node.next_frame < node.window
+        and client.started < client.start_limit
     ):
         at = U(client.images_at) + U(client.image_next * pixels)
         client.image_next += 1

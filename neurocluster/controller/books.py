@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from neurocluster.controller.barrier import Barrier
 from neurocluster.controller.door import Door
 from neurocluster.controller.epochs import Epochs
 from neurocluster.controller.events import StopAsked
@@ -84,7 +85,7 @@ class Books:
         self._silence = Silence(len(plan.partitions), cores)
         self._watch = LinkWatch(plan.links)
         self._epochs, self._session = Epochs(), Session()
-        self._journal = Journal()
+        self._journal, self._barrier = Journal(), Barrier()
         self._stop: StopAsked | None = None
         self._guests = Guests()
 

@@ -72,7 +72,10 @@ class Ends(Books):
             self._post.tell_client(
                 Kind.FAILED, reason=session.failure, partition=None
             )  # fmt: skip
-        self._post.tell_client(Kind.TABLES, reports=reports, **self._guests.told())
+        self._post.tell_client(
+            Kind.TABLES, reports=reports, barrier=self._barrier.tables(),
+            **self._guests.told(),
+        )  # fmt: skip
         self._post.log(f"session ended: {session.failure or 'done'}")
         if (client := self._roster.client) is not None:
             self._roster.remove(client)

@@ -14,7 +14,7 @@ from neurocluster.coding.delay import rank_table
 from neurocluster.dtypes import CLIENT, FirePolicy, Quantizer
 from neurocluster.model.convert import FixedNetwork
 from neurocluster.model.graph import Graph
-from neurocluster.model.partition import Plan
+from neurocluster.model.partition import Plan, depths
 from neurocluster.model.save import describe_layer, write_network
 from neurocluster.model.spec import partition_spec, spec_to_wire
 
@@ -31,6 +31,7 @@ class Settings:
         where: ``ipc``, or ``tcp://HOST:*``.
         linger_us: How long spikes may wait for others to fill their packet.
         impair: What hinders links and workers; see `impairments.Impairments`.
+        clock: What puts the nodes under a clock; see `member.rounds`.
     """
 
     quantizer: Quantizer
@@ -42,6 +43,7 @@ class Settings:
     where: str
     linger_us: float = 0.0
     impair: Mapping[str, Any] = field(default_factory=dict)
+    clock: str = "none"
 
 
 class ClusterPlan:
@@ -58,7 +60,13 @@ class ClusterPlan:
         self.links = {k.index: (k.source, k.destination) for k in plan.links}
         self.plan_hash = plan_hash(fixed, plan, settings)
         nodes = (CLIENT, *self.partitions)
+        self._depths = depths(plan)
         self._prepared = {node: self._prepare(node) for node in nodes}
+
+    @property
+    def clocked(self) -> bool:
+        """Tell whether rounds are opened for the nodes."""
+        return self._settings.clock in ("pipeline", "layer")
 
     def prepare(self, node: str) -> dict[str, Any]:
         """Return the body of PREPARE for a node."""
@@ -74,6 +82,11 @@ class ClusterPlan:
             "where": settings.where,
             "linger_us": settings.linger_us,
             "impair": dict(settings.impair),
+            "clock": {
+                "mode": settings.clock,
+                "depth": self._depths[node],
+                "deepest": max(self._depths.values()),
+            },
         }
         body: dict[str, Any] = {
             "node": node,
@@ -119,6 +132,7 @@ class ClusterPlan:
             "quantizer": self._settings.quantizer,
             "fire": self._settings.fire,
             "window": self._settings.window,
+            "clock": self._settings.clock,
             "file": network_file(graph),
             "controller": {"host": socket.gethostname(), "pid": os.getpid()},
         }

@@ -39,6 +39,7 @@ class Recovery(Ends):
             self.phase, self._session.limit_ns = Phase.RUN, None
             self._session.ran = True
             self._journal.runs(now_ns)
+            self._barrier.begin(member.node for member in self._roster.nodes)
             self._wiring.go(now_ns)
 
     def _beat(self, member: Member, message: Control, now_ns: int) -> None:
@@ -105,6 +106,21 @@ class Recovery(Ends):
         found = self._roster.running(other)
         if member.node == mine and found is not None:
             self._post.send(found, message.kind, **message.body)
+
+    def _done(self, member: Member, message: Control, now_ns: int) -> None:
+        """Open the next round of the clock when everybody has done this one."""
+        body, barrier = message.body, self._barrier
+        if not self._plan.clocked:
+            return
+        if barrier.done(member.node, body["round"], body["started"], now_ns):
+            for node in self._roster.nodes:
+                self._open_round(node)
+        elif barrier.missed(body["round"]):
+            self._open_round(member)
+
+    def _open_round(self, member: Member) -> None:
+        barrier = self._barrier
+        self._post.send(member, Kind.OPEN, round=barrier.round, started=barrier.started)
 
     def _fault(self, member: Member, message: Control, now_ns: int) -> None:
         reason = reasons.fault(member.name, message.body)

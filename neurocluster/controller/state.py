@@ -30,7 +30,7 @@ from neurocluster.wire.control import Kind
 
 __all__ = ["TRANSITIONS", "Controller", "Phase", "Step"]
 OF_ONE_EPOCH: Final = (
-    Kind.BOUND, Kind.LINKED, Kind.FAULT, Kind.PROBE, Kind.ECHO,
+    Kind.BOUND, Kind.LINKED, Kind.FAULT, Kind.PROBE, Kind.ECHO, Kind.DONE,
 )  # fmt: skip
 """Messages that count in their own epoch only."""
 
@@ -117,6 +117,7 @@ TRANSITIONS: Final[Mapping[tuple[Phase, Kind | type[Event]], Step]] = dict(
         _row(P.RUN, K.REPORT, C._report_early, P.RUN),
         _row(P.RUN, K.PROBE, C._pass_on, P.RUN),
         _row(P.RUN, K.ECHO, C._pass_on, P.RUN),
+        _row(P.RUN, K.DONE, C._done, P.RUN),
         _row(P.RUN, K.IDLE, C._idle, P.RUN, P.CLOSING),
         _row(P.RUN, K.BYE, C._bye, P.RUN, P.WIRE, P.GATHER, P.ENDED),
         _row(P.RUN, Exited, C._exited, *P),

@@ -28,6 +28,10 @@ class Preparer(Protocol):
     def links(self) -> Mapping[int, tuple[str, str]]:
         """Return source and destination of each link."""
 
+    @property
+    def clocked(self) -> bool:
+        """Tell whether rounds are opened for the nodes."""
+
     def prepare(self, node: str) -> dict[str, Any]:
         """Return the body of PREPARE for a node."""
 

@@ -57,6 +57,7 @@ def build_plan(options: dict[str, str], folder: str) -> ClusterPlan:
         options.get("where", "ipc"),
         float(options["max_linger_us"]),
         json.loads(options["impair"]),
+        options["clock"],
     )
     return ClusterPlan(fixed, plan, settings)
 

@@ -123,6 +123,7 @@ BAD_ORDER: Final = -6
 BAD_KIND: Final = -7
 FULL: Final = -8
 BAD_SOCKET: Final = -9
+BAD_STASH: Final = -10
 FAULTS: Final = {
     BAD_LINK: "packet of a link that is not ours",
     BAD_SEQUENCE: "packet lost, repeated or out of order",
@@ -133,4 +134,5 @@ FAULTS: Final = {
     BAD_KIND: "packet of a kind that this link does not carry",
     FULL: "outbox full",
     BAD_SOCKET: "the socket failed",
+    BAD_STASH: "more bytes wait for the clock than may",
 }

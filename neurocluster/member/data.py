@@ -13,6 +13,7 @@ from neurocluster.dtypes import I64, Records
 from neurocluster.errors import LocalLinkError, RemoteLinkError, WireError
 from neurocluster.link.buffers import Handler, LinkBuffers
 from neurocluster.link.records import FAULTS
+from neurocluster.member.clockwork import Clockwork, clockwork
 from neurocluster.member.hindering import Hindering
 from neurocluster.member.meeting import Place
 from neurocluster.member.probing import ONE_CLOCK, Asking, Clocks
@@ -84,6 +85,7 @@ class DataPath:
         self._sockets, self._engine, self._wake = sockets, engine, wake
         self._clock, self._hwm = asking.clock, int(settings["hwm"])
         self._hindering = Hindering(engine.node, settings)
+        self._settings, self._send = settings, asking.send
         there = place.choose(settings)
         room = len(engine.node.message)
         echo = None
@@ -102,6 +104,7 @@ class DataPath:
         self._outlets: list[ZmqOutlet] = []
         self.pump: Pump | None = None
         self._timer: Timer | None = None
+        self._clockwork: Clockwork | None = None
         self._soon = asyncio.get_running_loop().call_soon
 
     def connect(
@@ -171,10 +174,25 @@ class DataPath:
         if self.pump is not None:
             if (hindrance := self._hindering.made(hosts)) is not None:
                 self.pump.hinder(hindrance)
+            self._clockwork = clock = clockwork(
+                self._engine, self._engine.node, self.pump, self._settings, self._send
+            )
+            if clock is not None:
+                after_turn = _both(after_turn, clock.turned)
             self.pump.start(
                 self._engine.handler, on_other=self._other, after_turn=after_turn,
                 on_fault=lambda code: on_fault(self._fault(code)),
             )  # fmt: skip
+
+    def opened(self, body: Mapping[str, Any]) -> None:
+        """Take a round that the controller opens."""
+        if self._clockwork is not None:
+            self._clockwork.opened(body["round"], body["started"])
+
+    def say_again(self) -> None:
+        """Tell the controller once more what it may not have heard."""
+        if self._clockwork is not None:
+            self._clockwork.again()
 
     def _fault(self, code: int) -> RemoteLinkError:
         if code in FAULTS:
@@ -261,6 +279,14 @@ class DataPath:
         self.clocks.close()
         for outlet in self._outlets:
             outlet.close()
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def both() -> None:
+        first()
+        second()
+
+    return both
 
 
 def _hello(data: bytes) -> Control | None:

@@ -151,7 +151,14 @@ class TellTime:
     message: Control
 
 
+@dataclass(frozen=True, slots=True)
+class OpenRound:
+    """Take a round of the clock that the controller opens."""
+
+    message: Control
+
+
 Action = (
     Send | Beat | Build | Connect | Run | CloseData | Report | Leave | Deliver
-    | TellTime
+    | TellTime | OpenRound
 )  # fmt: skip

@@ -160,6 +160,9 @@ class MemberRunner:
             case s.TellTime(message):
                 if self._data is not None:
                     self._data.clocks.told(message)
+            case s.OpenRound(message):
+                if self._data is not None:
+                    self._data.opened(message.body)
             case s.Leave(code, text):
                 self._leave(code, text)
 
@@ -244,6 +247,8 @@ class MemberRunner:
             "strangers": self._account.strangers(self._data), **self._duties.beat(),
         }  # fmt: skip
         self.send(Kind.BEAT, body)
+        if self._data is not None:
+            self._data.say_again()
 
     def _send_frames(self) -> None:
         """Send the frame reports that came since, under the epoch they are of."""

@@ -27,6 +27,7 @@ from neurocluster.member.events import (
     HelloReceived,
     Leave,
     LinkFault,
+    OpenRound,
     Received,
     Refused,
     Report,
@@ -41,7 +42,8 @@ from neurocluster.wire.control import Control, Kind
 
 __all__ = [
     "TRANSITIONS", "Action", "Beat", "Bound", "Build", "CloseData", "Connect",
-    "Deliver", "Event", "HelloReceived", "Leave", "LinkFault", "Member", "Phase",
+    "Deliver", "Event", "HelloReceived", "Leave", "LinkFault", "Member", "OpenRound",
+    "Phase",
     "Received", "Refused", "Report", "Run", "Send", "Step", "StopAsked", "TellTime",
     "Tick",
 ]  # fmt: skip
@@ -244,6 +246,9 @@ class Member:
         self.phase = Phase.RUNNING
         self._out.append(Run(message.body["roster"]))
 
+    def _round(self, message: Control, _now_ns: int) -> None:
+        self._out.append(OpenRound(message))
+
     def _fault(self, event: LinkFault, _now_ns: int) -> None:
         self.phase = Phase.FAULTY
         self._send(
@@ -312,6 +317,7 @@ _EPOCH: Final[Mapping[tuple[Phase, Trigger], Step]] = {
     (P.BOUND, HelloReceived): Step(M._hello, (P.BOUND, P.LINKED)),
     (P.LINKED, K.GO): Step(M._go, (P.RUNNING,)),
     (P.RUNNING, LinkFault): Step(M._fault, (P.FAULTY,)),
+    (P.RUNNING, K.OPEN): Step(M._round, ()),
     **{
         (phase, kind): Step(M._time, ())
         for phase in (P.BOUND, P.LINKED, P.RUNNING)

@@ -147,3 +147,16 @@ def _paths(
         if output.height * output.width == 1:
             ends = part.channels
         yield part.name, CLIENT, ends, output.size
+
+
+def depths(plan: Plan) -> dict[str, int]:
+    """Return how many links lie between the client and each partition, at most.
+
+    The client itself is at 0. Partitions are in the order of their layers, so whoever
+    sends to one comes before it.
+    """
+    found = {CLIENT: 0}
+    for partition in plan.partitions:
+        sources = [link.source for link in plan.inbound(partition.name)]
+        found[partition.name] = 1 + max(found[source] for source in sources)
+    return found

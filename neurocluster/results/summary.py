@@ -56,11 +56,23 @@ def guests(
     }
 
 
+def barrier_lines(barrier: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return what summary.json has of a clock; None without one."""
+    if not barrier:
+        return None
+    nodes = {
+        node: {"times_slowest": times, "held_up_ns": held_ns}
+        for node, _, times, held_ns in barrier["nodes"]
+    }
+    return {"rounds": barrier["rounds"], "nodes": nodes}
+
+
 def summarise(
     network: Mapping[str, Any], table: FrameTable, data: Dataset,
     links: Sequence[Mapping[str, Any]], compared: Mapping[str, Any],
     recoveries: Sequence[Mapping[str, Any]] = (), seconds: float | None = None,
     strangers: Mapping[str, int] | None = None,
+    barrier: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the contents of summary.json; accuracies are fractions.
 
@@ -73,6 +85,7 @@ def summarise(
         recoveries: See `recovery_lines`.
         seconds: See `stream_seconds`; default that of the table.
         strangers: See `guests`; default nobody.
+        barrier: Of TABLES; default none.
     """
     good = table.good
     rows = table.rows[good]
@@ -92,7 +105,8 @@ def summarise(
         "fire_policy": network["fire"],
         "thresholds": list(network["thresholds"]),
         "offset": network["offset"],
-        "clock": "none",
+        "clock": network.get("clock", "none"),
+        "barrier": barrier_lines(barrier),
         "window": network["window"],
         "workers": workers,
         "cores": cores,

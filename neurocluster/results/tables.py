@@ -34,10 +34,12 @@ WORKER_COLUMNS: Final = (
     "partition", "host", "pid", "frames", "spikes", "spikes_pool", "synops",
     "service_ns", "kernel_ns", "cpu_ns", "contexts_peak", "turns", "rss_kib",
     "loop_lag_ns_max", "refused", "strangers", "turn_ns", "wait_input_ns",
-    "wait_outbound_ns", "wait_sleep_ns", "wait_loop_ns",
+    "wait_outbound_ns", "wait_sleep_ns", "wait_clock_ns", "wait_slowest_ns",
+    "wait_loop_ns",
 )  # fmt: skip
 # Places in a report's rows, see `wire.shapes`.
 INDEX, PACKETS, BYTES, LAST = 0, 3, 4, 5
+NO_BARRIER: Final[Mapping[str, Any]] = {}
 INVALID: Final = "invalid"
 """In the place of a method: that clock jumped, so no time can be told."""
 
@@ -144,8 +146,18 @@ def _times(rows: Sequence[Sequence[int]]) -> dict[str, Any]:
 def worker_rows(
     network: Mapping[str, Any], reports: Sequence[Mapping[str, Any]],
     roster: Sequence[Mapping[str, Any]], totals: Mapping[int, I64],
+    barrier: Mapping[str, Any] = NO_BARRIER,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Return a map a worker, and one of the client."""
+    """Return a map a worker, and one of the client.
+
+    Args:
+        network: What PREPARE says of the plan.
+        reports: Tables of the members.
+        roster: Who ran what.
+        totals: By partition: spikes, pooling spikes, SynOps, service time.
+        barrier: See TABLES; empty without a clock.
+    """
+    slowest = {row[0]: row[1] for row in barrier.get("nodes", ())}
     by_pid = {report["worker"].get("pid"): report["worker"] for report in reports}
     names = [partition[0] for partition in network["partitions"]]
     lines = []
@@ -154,6 +166,7 @@ def worker_rows(
         found = by_pid.get(entry["pid"], {})
         values: dict[str, Any] = {c: found.get(c) for c in WORKER_COLUMNS}
         values |= {"partition": name, "host": entry["host"], "pid": entry["pid"]}
+        values["wait_slowest_ns"] = slowest.get(name, 0)
         if name != CLIENT and names.index(name) in totals:
             total = totals[names.index(name)].tolist()
             keys = ("spikes", "spikes_pool", "synops", "service_ns")

@@ -103,6 +103,10 @@ class Pump:
         self._record["lines_at"] = hindrance.lines_at
         self._record["pace_at"] = hindrance.pace_at
 
+    def gate(self, gate: Records) -> None:
+        """Hold packets back as a GATE says, from now on; the caller keeps it."""
+        self._record["gate_at"] = gate.ctypes.data
+
     def start(
         self,
         handler: Handler,

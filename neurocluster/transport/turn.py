@@ -26,6 +26,14 @@ from neurocluster.dtypes import Records
 from neurocluster.kernels.jit import jit
 from neurocluster.kernels.memory import c_call0, c_call4, call1, call2, pointer
 from neurocluster.link import records as r
+from neurocluster.link.gate import (
+    GATE,
+    NOTHING,
+    from_stash,
+    holds_back,
+    is_done,
+    stash,
+)
 from neurocluster.link.receiver import fault, now_ns
 from neurocluster.link.records import NODE
 from neurocluster.transport.outlets import (
@@ -48,9 +56,10 @@ BUDGET_PACKETS: Final = 64
 BUDGET_NS: Final = 1_000_000
 CLOCK_PACKETS: Final = 8
 """Packets between two looks at the clock."""
-CAUSES: Final = ("loop", "input", "outbound", "sleep")
-"""What a turn waited for: others on the loop, packets, room in a link, its own pace."""
-LOOP, INPUT, OUTBOUND_FULL, SLEEP = range(len(CAUSES))
+CAUSES: Final = ("loop", "input", "outbound", "sleep", "clock")
+"""What a turn waited for: others on the loop, packets, room in a link, its own pace,
+a clock."""
+LOOP, INPUT, OUTBOUND_FULL, SLEEP, CLOCK = range(len(CAUSES))
 U = np.uint64
 
 
@@ -61,6 +70,8 @@ def inbox_empty(turn: Records, node: Records) -> int:
     if code < 0:
         return code
     turn.idle_cause = INPUT
+    if turn.gate_at and is_done(carray(pointer(turn.gate_at), 1, GATE)[0], node):
+        turn.idle_cause = CLOCK
     if not node.outboxes:
         return IDLE
     clear = send_all(turn, node)
@@ -106,6 +117,38 @@ def sleep(turn: Records, node: Records) -> int:
 
 
 @jit
+def next_packet(turn: Records, node: Records) -> int:
+    """Put the next packet that may be handled into the message buffer.
+
+    Returns:
+        Its size, NOTHING when the inbox is empty, or a fault.
+    """
+    room = U(node.message_room)
+    gated = turn.gate_at != 0
+    if gated:
+        gate = carray(pointer(turn.gate_at), 1, GATE)[0]
+        if gate.looking:
+            size = from_stash(gate, node)
+            if size != NOTHING:
+                return size
+    while True:
+        at = U(node.message_at)
+        size = c_call4(U(turn.recv_at), U(turn.inbox), at, room, U(NO_WAIT))
+        if size < 0:
+            problem = c_call0(U(turn.errno_at))
+            if problem == EINTR:
+                continue
+            if problem != EAGAIN:
+                return fault(node, r.BAD_SOCKET, -1, -1, 0, problem)
+            return NOTHING
+        if not gated or not holds_back(gate, node, size):
+            return size
+        code = stash(gate, node, size)
+        if code < 0:
+            return code
+
+
+@jit
 def run_turn(turn: Records, node: Records, begin: int) -> int:
     """Take a turn that began at a time; returns as `take_turn` does."""
     turn.idle_cause = LOOP
@@ -119,7 +162,6 @@ def run_turn(turn: Records, node: Records, begin: int) -> int:
             return code
     clear = send_all(turn, node)
     end = begin + BUDGET_NS
-    room = U(node.message_room)
     for number in range(1, BUDGET_PACKETS + 1):
         if clear < 0:
             return clear
@@ -127,15 +169,11 @@ def run_turn(turn: Records, node: Records, begin: int) -> int:
             events_of(turn, turn.inbox)
             turn.idle_cause = OUTBOUND_FULL
             return IDLE
-        at = U(node.message_at)
-        size = c_call4(U(turn.recv_at), U(turn.inbox), at, room, U(NO_WAIT))
-        if size < 0:
-            problem = c_call0(U(turn.errno_at))
-            if problem == EINTR:
-                continue
-            if problem != EAGAIN:
-                return fault(node, r.BAD_SOCKET, -1, -1, 0, problem)
+        size = next_packet(turn, node)
+        if size == NOTHING:
             return inbox_empty(turn, node)
+        if size < 0:
+            return size
         code = handle(turn, node, size)
         if code < 0:
             return code

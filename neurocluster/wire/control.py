@@ -60,6 +60,8 @@ class Kind(IntEnum):
     ANSWER = 25
     PROBE = 26
     ECHO = 27
+    DONE = 28
+    OPEN = 29
 
 
 SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
@@ -93,7 +95,9 @@ SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
     Kind.IDLE: {"report": dict},
     Kind.STOP: {},
     Kind.REPORT: {"report": dict},
-    Kind.TABLES: {"reports": tuple, "refused": int, "strangers": int},
+    Kind.TABLES: {
+        "reports": tuple, "refused": int, "strangers": int, "barrier": dict,
+    },
     Kind.FAILED: {"reason": str, "partition": (str, type(None))},
     Kind.BYE: {"reason": str},
     Kind.HELLO: {"cluster": str, "link": int, "width": int, "plan_hash": str},
@@ -106,6 +110,8 @@ SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
     },
     Kind.PROBE: {"link": int, "asked_ns": int},
     Kind.ECHO: {"link": int, "asked_ns": int, "heard_ns": int, "answered_ns": int},
+    Kind.DONE: {"round": int, "started": int},
+    Kind.OPEN: {"round": int, "started": int},
 }  # fmt: skip
 
 

@@ -85,6 +85,7 @@ def is_stamp(value: Any) -> bool:
     return bool(0 <= value < 1 << 63)
 
 
+_WAITS: Final = table_of(str, int, int, int)
 _INBOUND: Final = table_of(*(int for _ in INBOUND_ROW))
 _OUTBOUND: Final = table_of(*(int for _ in OUTBOUND_ROW))
 
@@ -152,6 +153,16 @@ def is_status(value: Any) -> bool:
     )
 
 
+def is_barrier(value: Any) -> bool:
+    """Tell whether a value says what a clock's barrier did, or nothing."""
+    return value == {} or (
+        isinstance(value, dict)
+        and value.keys() == {"rounds", "nodes"}
+        and type(value["rounds"]) is int
+        and _WAITS(value["nodes"])
+    )
+
+
 SHAPES: Final[Mapping[str, Check]] = {
     "inbound": _LINKS,
     "outbound": _LINKS,
@@ -170,6 +181,7 @@ SHAPES: Final[Mapping[str, Check]] = {
     "clock": is_name,
     "controller": is_controller,
     "status": is_status,
+    "barrier": is_barrier,
     "asked_ns": is_stamp,
     "heard_ns": is_stamp,
     "answered_ns": is_stamp,

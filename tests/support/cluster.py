@@ -14,12 +14,14 @@ import numpy as np
 
 from neurocluster.client.engine import Engine as ClientEngine
 from neurocluster.coding.delay import rank_table
+from neurocluster.controller.barrier import Barrier
 from neurocluster.dtypes import CLIENT
 from neurocluster.impairments import Impairments
 from neurocluster.kernels.clock import virtual_clock
+from neurocluster.member.clockwork import Clockwork, clockwork
 from neurocluster.member.hindering import Hindering
 from neurocluster.model.graph import Graph
-from neurocluster.model.partition import Plan
+from neurocluster.model.partition import Plan, depths
 from neurocluster.transport.memory import MemoryInbox, Tamper, Wire
 from neurocluster.transport.pump import Pump
 from neurocluster.worker.engine import Engine
@@ -45,18 +47,27 @@ class VirtualCluster:
         tamper: tuple[str, Tamper] | None = None,
         impairments: Impairments = Impairments(),  # noqa: B008 - frozen
         linger_us: float = 0,
+        clock: str = "none",
+        barrier_ns: int = 1,
         **settings,
     ) -> None:
         """Build everything; `run` streams images."""
+        self._mode = clock
         self.random = random.Random(seed)
         self.seed, self.stall = seed, stall
         self._now = np.zeros(1, np.int64)
         self._now[0] = 1_000_000
         self._queue: list[tuple[int, float, int, Callable[[], None]]] = []
         self._count = 0
-        clock = (virtual_clock(), self._now)
+        time = (virtual_clock(), self._now)
         self.faults: list[str] = []
-        self._rules = {"linger_us": linger_us, "impair": impairments.to_wire()}
+        self._rules = {
+            "linger_us": linger_us, "impair": impairments.to_wire(), "window": window
+        }  # fmt: skip
+        self._depths = depths(plan)
+        self.barrier, self._barrier_ns = Barrier(), barrier_ns
+        self.barrier.begin([CLIENT, *self._depths])
+        self._clocks: dict[str, Clockwork] = {}
         specs = specs_of(graph, plan, window=window, max_spikes=max_spikes, **settings)
         wires = {}
         for link in plan.links:
@@ -70,19 +81,19 @@ class VirtualCluster:
         self.pumps: dict[str, Pump] = {}
         for part, spec in zip(plan.partitions, specs, strict=True):
             inbound, outbound = plan.inbound(part.name), plan.outbound(part.name)
-            engine = Engine(
-                spec, link_specs(inbound), link_specs(outbound), clock=clock
-            )
+            engine = Engine(spec, link_specs(inbound), link_specs(outbound), clock=time)
             self.workers[part.name] = engine
             self._pump(part.name, engine, wires, inbound, outbound)
         inbound, outbound = plan.inbound(CLIENT), plan.outbound(CLIENT)
         self.client = ClientEngine(
             link_specs(inbound), link_specs(outbound), ranks=rank_table(graph.input),
-            window=window, max_spikes=max_spikes, clock=clock,
+            window=window, max_spikes=max_spikes, clock=time,
         )  # fmt: skip
         self._pump(CLIENT, self.client, wires, inbound, outbound)
         self.results: list[tuple] = []
         self.wires = wires
+        for name, engine in (*self.workers.items(), (CLIENT, self.client)):
+            self._put_under_clock(name, engine)
 
     def _after(self) -> None:
         rows, counts, potentials = self.client.take_results()
@@ -106,9 +117,36 @@ class VirtualCluster:
             engine.handler,
             on_fault=lambda code: self.faults.append(str(engine.fault(code))),
             on_other=lambda _data: self.faults.append(f"{name}: malformed") or 0,
-            after_turn=self._after if name == CLIENT else self._maybe_stall,
+            after_turn=lambda: self._turned(name),
         )
         self.pumps[name] = pump
+
+    def _put_under_clock(self, name: str, engine) -> None:
+        told = {"mode": self._mode, "depth": self._depths[name]}
+        told["deepest"] = max(self._depths.values())
+        clock = clockwork(
+            engine, engine.node, self.pumps[name], {**self._rules, "clock": told},
+            lambda _kind, body: self.at(self.now(), lambda: self._done(name, body)),
+        )  # fmt: skip
+        if clock is not None:
+            self._clocks[name] = clock
+
+    def _turned(self, name: str) -> None:
+        if name == CLIENT:
+            self._after()
+        else:
+            self._maybe_stall()
+        if name in self._clocks:
+            self._clocks[name].turned()
+
+    def _done(self, name: str, body: dict) -> None:
+        if self.barrier.done(name, body["round"], body["started"], self.now()):
+            number, started = self.barrier.round, self.barrier.started
+            for clock in self._clocks.values():
+                self.at(
+                    self.now() + self._barrier_ns,
+                    lambda c=clock: c.opened(number, started),
+                )
 
     def _maybe_stall(self) -> None:
         if self.random.random() < self.stall:

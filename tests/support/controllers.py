@@ -25,6 +25,7 @@ class Plan:
 
     partitions = NAMES
     links = LINKS
+    clocked = False
 
     def prepare(self, node):
         return {
@@ -70,6 +71,7 @@ def body(kind, peer, **changes):
         K.BYE: {"reason": "SIGTERM received"},
         K.PROBE: {"link": 0, "asked_ns": 7},
         K.ECHO: {"link": 1, "asked_ns": 7, "heard_ns": 8, "answered_ns": 9},
+        K.DONE: {"round": 0, "started": 0},
     }.get(kind, {}) | changes  # fmt: skip
 
 

@@ -23,11 +23,12 @@ BODIES = {
     Kind.CONNECT: {"endpoints": ((5, "ipc://d"),), "clocks": ((3, ""),)},
     Kind.GO: {"roster": ({"partition": "b.0"},)},
     Kind.FRAMES: {"partition": 0, "rows": b""},
-    Kind.TABLES: {"reports": (), "refused": 0, "strangers": 0},
+    Kind.TABLES: {"reports": (), "refused": 0, "strangers": 0, "barrier": {}},
     Kind.FAILED: {"reason": "r", "partition": None},
     Kind.LOST: {"reason": "r", "partition": None},
     Kind.PROBE: {"link": 5, "asked_ns": 7},
     Kind.ECHO: {"link": 3, "asked_ns": 7, "heard_ns": 8, "answered_ns": 9},
+    Kind.OPEN: {"round": 1, "started": 2},
 }
 NOT_FATAL = {"reason": "you are not a member any more", "fatal": False}
 

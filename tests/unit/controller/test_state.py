@@ -18,6 +18,7 @@ from tests.support.controllers import (
     Driver,
     K,
     P,
+    Plan,
     at,
     finish,
     report,
@@ -86,7 +87,7 @@ LEGAL = {
     (P.RUN, K.FRAMES): P.RUN, (P.RUN, K.FAULT): P.WIRE, (P.RUN, K.BYE): P.GATHER,
     (P.RUN, K.BEAT): P.RUN,
     (P.WIRE, K.PROBE): P.WIRE, (P.WIRE, K.ECHO): P.WIRE, (P.RUN, K.PROBE): P.RUN,
-    (P.RUN, K.ECHO): P.RUN,
+    (P.RUN, K.ECHO): P.RUN, (P.RUN, K.DONE): P.RUN,
     (P.CLOSING, K.FRAMES): P.CLOSING, (P.CLOSING, K.REPORT): P.CLOSING,
     (P.CLOSING, K.BEAT): P.CLOSING, (P.CLOSING, K.BYE): P.CLOSING,
 }  # fmt: skip
@@ -216,3 +217,33 @@ def test_every_controller_that_is_left_alone_ends(events):
     d.event(e.StopAsked())
     d.ticks(15_000)
     assert d.phase is P.ENDED
+
+
+def rounds(actions):
+    """Return who was told of which round, and how many frames were started."""
+    return [
+        (a.peer, a.message.body["round"], a.message.body["started"])
+        for a in actions
+        if isinstance(a, e.Send) and a.message.kind is K.OPEN
+    ]
+
+
+def done(d, peer, number, started=0):
+    d.say(K.DONE, peer, round=number, started=started)
+    return rounds(d.actions)
+
+
+def test_a_round_opens_for_all_once_all_have_done_the_one_before(monkeypatch):
+    monkeypatch.setattr(Plan, "clocked", True)
+    d = at(P.RUN)
+    assert done(d, A, 0) == []
+    assert done(d, CLIENT, 0, started=1) == []
+    assert done(d, A, 0) == []
+    assert done(d, B, 0) == [(peer, 1, 1) for peer in EVERYBODY]
+    assert done(d, B, 0) == [(B, 1, 1)]  # it did not hear of it
+    assert done(d, STRANGER, 1) == []
+
+
+def test_without_a_clock_no_round_opens():
+    d = at(P.RUN)
+    assert [done(d, peer, 0) for peer in EVERYBODY] == [[], [], []]

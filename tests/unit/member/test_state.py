@@ -102,6 +102,8 @@ def test_every_message_in_every_phase(phase, kind, role):
         assert actions == [m.Deliver(message.message)]
     if (phase, kind) in OF_TIME:
         assert actions == [m.TellTime(message.message)]
+    elif (phase, kind) == (P.RUNNING, K.OPEN):
+        assert actions == [m.OpenRound(message.message)]
     elif (phase, kind) not in NEXT and kind not in SPEAKS:
         assert actions == []
 

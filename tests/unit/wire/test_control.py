@@ -42,6 +42,7 @@ SHAPED = {
     "reports": (REPORT, {"inbound": (), "outbound": (), "worker": {}}),
     "what": "ping", "status": STATUS, "asked_ns": 0, "heard_ns": 2**63 - 1,
     "answered_ns": 5, "role": "worker",
+    "barrier": {"rounds": 3, "nodes": (("a.0", 5, 1, 4), ("client", 0, 2, 9))},
     "controller": {
         "pid": 7, "host": "h", "start": 1, "endpoint": "ipc://x", "version": "1",
     },
@@ -171,6 +172,10 @@ DAMAGED = {
     ],
     "reports": [(1,), ({},)],
     "what": ["", "reboot"],
+    "barrier": [
+        {"rounds": 1}, {"rounds": "1", "nodes": ()},
+        {"rounds": 1, "nodes": (("a.0", 5, 1),)}, {"rounds": 1, "nodes": {}},
+    ],
     "asked_ns": [-1, 2**63],
     "heard_ns": [-1, 2**63],
     "answered_ns": [-1, 2**63],

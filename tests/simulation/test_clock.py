@@ -1,0 +1,118 @@
+"""Clusters under a clock, on a virtual one: the same spikes, in rounds."""
+
+import numpy as np
+import pytest
+
+from neurocluster.impairments import Impairments
+from neurocluster.kernels.chain import Chain
+from neurocluster.model.convert import convert
+from tests.simulation.test_cluster import SPLITS, frames
+from tests.simulation.test_impairments import drawn
+from tests.support.builders import planned, small_graph
+from tests.support.cluster import VirtualCluster
+
+CLOCKED = ("pipeline", "layer")
+
+
+@pytest.mark.parametrize("seed", range(15))
+@pytest.mark.parametrize("clock", CLOCKED)
+def test_a_clocked_chain_gives_the_spikes_of_one_process(clock, seed):
+    graph, images = small_graph(seed), frames(seed)
+    cluster = VirtualCluster(
+        graph, planned(graph), seed, hwm=1 + seed % 3, clock=clock, window=6,
+        barrier_ns=1 + 5000 * (seed % 2), impairments=drawn(seed),
+    )  # fmt: skip
+    results = cluster.run(images)
+    run = Chain(convert(graph, [0.5])).run(images)
+    assert cluster.faults == []
+    assert cluster.barrier.rounds >= (len(images) if clock == "pipeline" else 7)
+    assert [c.tolist() for _, c, _ in results] == run.counts.tolist()
+    assert [p.tolist() for _, _, p in results] == run.potentials.tolist()
+    cluster.check_links()
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("clock", CLOCKED)
+def test_a_clocked_cut_network_loses_nothing(clock, split, seed):
+    graph = small_graph(seed)
+    cluster = VirtualCluster(
+        graph, planned(graph, split), seed, window=1 + seed, clock=clock
+    )
+    cluster.run(frames(seed, 9))
+    assert cluster.faults == []
+    assert cluster.barrier.rounds > 9 // (1 + seed)
+    cluster.check_links()
+
+
+class Timed:
+    """A chain whose workers take a time for each frame; wires and computing none."""
+
+    def __init__(self, clock, cv=0.0, slow=None, images=60, window=16, barrier_ns=0):
+        workers = [{"service_us": 1000, "service_cv": cv}]
+        if slow is not None:
+            workers.append({"partition": slow, "service_us": 4000})
+        graph = small_graph(0)
+        self.cluster = VirtualCluster(
+            graph, planned(graph), 1, window=window, delay_ns=2, stall=0, hwm=64,
+            clock=clock, barrier_ns=barrier_ns,
+            impairments=Impairments.from_wire({"worker": workers}),
+        )  # fmt: skip
+        rows = [row for row, _, _ in self.cluster.run(frames(0, images))]
+        self.done = np.array([int(row["done_ns"]) for row in rows])
+        self.started = np.array([int(row["started_ns"]) for row in rows])
+        self.workers = len(self.cluster.workers)
+
+    @property
+    def frame_ns(self):
+        """Return the time from one result to the next, once the pipe is full."""
+        return (self.done[-1] - self.done[10]) / (len(self.done) - 11)
+
+
+def test_in_a_pipeline_every_partition_works_on_its_own_frame():
+    run = Timed("pipeline", barrier_ns=7_000)
+    assert run.frame_ns == pytest.approx(1_000_000 + 7_000, rel=0.001)
+    latency = (run.done - run.started)[10:]
+    # The client starts a frame in a round of its own.
+    assert latency == pytest.approx((1 + run.workers) * 1_000_000, rel=0.01)
+    frames_and_drain = 60 + run.workers
+    assert run.cluster.barrier.rounds == pytest.approx(frames_and_drain, abs=3)
+
+
+def test_layer_by_layer_the_others_rest():
+    run = Timed("layer", images=64, window=16)
+    # A batch of 16 goes through the layers one after the other.
+    assert run.done[-1] - run.started[0] == pytest.approx(
+        4 * run.workers * 16 * 1_000_000, rel=0.02
+    )
+    assert set(np.diff(run.started) > 0) == {False, True}
+    assert (np.diff(run.started) > 0).sum() == 3
+
+
+def test_without_variation_a_pipeline_costs_its_barrier_and_nothing_more():
+    free = Timed("none").frame_ns
+    assert Timed("pipeline").frame_ns == pytest.approx(free, rel=0.001)
+    dear = Timed("pipeline", barrier_ns=250_000).frame_ns
+    assert dear - free == pytest.approx(250_000, rel=0.001)
+
+
+def test_with_variation_rounds_wait_for_the_slowest_and_free_workers_do_not():
+    free = Timed("none", cv=1.0, images=400).frame_ns
+    clocked = Timed("pipeline", cv=1.0, images=400).frame_ns
+    assert clocked > 1.25 * free
+
+
+def test_what_others_wait_for_is_attributed_to_the_straggler():
+    slow = "hidden.0"
+    run = Timed("pipeline", slow=slow)
+    found = {row[0]: row[1:] for row in run.cluster.barrier.tables()["nodes"]}
+    assert max(found, key=lambda node: found[node][2]) == slow
+    slowest_ns, last, held_up_ns = found[slow]
+    assert last >= 60
+    assert held_up_ns == pytest.approx(60 * 3_000_000, rel=0.1)
+    assert slowest_ns < 0.1 * held_up_ns
+    for node, (waited_ns, _, _) in found.items():
+        if node not in (slow, "client"):
+            assert waited_ns == pytest.approx(60 * 3_000_000, rel=0.1)
+            times = run.cluster.pumps[node].times()
+            assert times["wait_clock_ns"] >= 0.9 * waited_ns
