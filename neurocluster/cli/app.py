@@ -12,7 +12,7 @@ from neurocluster.version import VERSION
 
 ORDER: Final = (
     "run", "controller", "worker", "stream", "status", "stop", "keygen", "doctor",
-    "describe", "warm", "bench", "probe",
+    "describe", "report", "warm", "bench", "probe",
 )  # fmt: skip
 """As help lists the commands."""
 

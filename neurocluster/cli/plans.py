@@ -1,4 +1,4 @@
-"""Define the commands that stream nothing: `doctor`, `describe`, `warm`, `bench`."""
+"""Define commands that stream nothing: doctor, describe, warm, bench, report."""
 
 from __future__ import annotations
 
@@ -160,5 +160,33 @@ def bench(
 
         settings = configured(None, {"network": network, "threshold": threshold})
         return bench_command(settings, yardsticks, frames, rounds, only, json=json)
+
+    guarded(action)
+
+
+@app.command()
+def report(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Folders that runs have left."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the report; default report/ in the first RUN."),
+    ] = None,
+    json: Json = False, quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Draw what runs left: one page that needs no network, figures as SVG and PNG.
+
+    Several runs are put side by side, with what differs from the first. It needs the
+    extra: pip install 'neurocluster[report]'.
+
+    Example: neurocluster report runs/20260801-120000-run
+    """
+
+    def action() -> int:
+        from neurocluster.cli.report import report_command
+
+        return report_command(folders, out, json=json, quiet=quiet)
 
     guarded(action)

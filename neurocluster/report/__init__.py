@@ -1,0 +1,1 @@
+"""Draw what runs and experiments left: figures and one page."""

@@ -1,0 +1,136 @@
+"""Make a report: read folders, draw, write the page and the figures' files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from neurocluster.errors import ConfigError
+from neurocluster.report.figure import Drawn, saved, styled
+from neurocluster.report.page import Section, command_of, page
+from neurocluster.report.parts import Part, parts_of_runs
+from neurocluster.report.run import distinct, read_run
+from neurocluster.report.words import listed
+from neurocluster.results.folder import RunFolder
+
+PAGE: Final = "report.html"
+FIGURES: Final = "figures"
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report that is made, in memory.
+
+    Attributes:
+        html: The page.
+        drawn: Its figures.
+        files: Bytes of each file of a figure, by name.
+    """
+
+    html: str
+    drawn: Sequence[Drawn]
+    files: dict[str, bytes]
+
+
+def make_report(folders: Sequence[Path], out: Path, progress: Progress) -> Report:
+    """Read runs and draw them; write nothing.
+
+    Args:
+        folders: Of runs.
+        out: Where the report will be written.
+        progress: Told what is being done.
+
+    Raises:
+        ConfigError: A folder is no run's.
+        DataError: A file of a run is damaged.
+    """
+    progress("reading")
+    runs = distinct([read_run(folder) for folder in folders])
+    parts = parts_of_runs(runs)
+    title = f"neurocluster: {listed([run.name for run in runs])}"
+    command = ["neurocluster", "report", *map(str, folders)]
+    if out != default_out(folders):
+        command += ["--out", str(out)]
+    files: dict[str, bytes] = {}
+    sections = list(_draw(parts, files, progress))
+    html = page(title, sections, command_of(command), out)
+    drawn = [found for section in sections for found, _ in section.drawn]
+    return Report(html, drawn, files)
+
+
+def default_out(folders: Sequence[Path]) -> Path:
+    """Return where a report goes if nothing else is said: into the first folder."""
+    return folders[0] / "report"
+
+
+def _draw(
+    parts: Sequence[Part], files: dict[str, bytes], progress: Progress
+) -> Iterator[Section]:
+    """Yield the sections with their figures, whose files are added."""
+    total, done = sum(len(part.figures) for part in parts), 0
+    for part in parts:
+        shown = []
+        for name, draw in part.figures.items():
+            done += 1
+            progress(f"drawing figure {done} of {total}: {name}")
+            with styled(name):
+                drawn = draw(name)
+                shown.append((drawn, _save(drawn, files)))
+        yield replace(part.section, drawn=shown)
+
+
+def _save(drawn: Drawn, files: dict[str, bytes]) -> str:
+    """Add a figure's files; return its SVG text, empty if there is nothing to draw."""
+    if drawn.figure is None:
+        return ""
+    for form in ("svg", "png"):
+        files[f"{drawn.name}.{form}"] = saved(drawn.figure, form)
+    return files[f"{drawn.name}.svg"].decode()
+
+
+def write_report(report: Report, out: Path) -> Path:
+    """Write a report; return the path of its page.
+
+    Figures of an earlier report there that this one does not have are removed.
+
+    Raises:
+        ConfigError: The folder cannot be written.
+    """
+    folder = RunFolder(out / FIGURES)
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        for old in folder.path.iterdir():
+            if old.suffix in (".svg", ".png") and old.name not in report.files:
+                old.unlink()
+    except OSError as error:
+        message = f"out: cannot write {out}: {error.strerror}; choose another by --out"
+        raise ConfigError(message) from error
+    for name, data in report.files.items():
+        with folder.open_binary(name) as file:
+            file.write(data)
+    RunFolder(out).write_text(PAGE, report.html)
+    return out / PAGE
+
+
+def as_json(report: Report, path: Path) -> dict[str, Any]:
+    """Return what was made as plain data."""
+    return {
+        "page": str(path),
+        "figures": [
+            {
+                "name": drawn.name,
+                "title": drawn.title,
+                "sentence": drawn.sentence,
+                "data": [str(file) for file in drawn.data],
+                "files": [
+                    str(path.parent / FIGURES / f"{drawn.name}.{form}")
+                    for form in ("svg", "png")
+                    if drawn.figure is not None
+                ],
+            }
+            for drawn in report.drawn
+        ],
+    }
