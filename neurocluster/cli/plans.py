@@ -168,18 +168,21 @@ def bench(
 def report(
     folders: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Folders that runs have left."),
+        typer.Argument(
+            metavar="RUN-OR-EXPERIMENT", help="Folders that these have left."
+        ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the report; default report/ in the first RUN."),
+        typer.Option(help="Folder of the report; default report/ in the first."),
     ] = None,
     json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Draw what runs left: one page that needs no network, figures as SVG and PNG.
+    """Draw what runs or experiments left: a page that needs no network, SVG and PNG.
 
-    Several runs are put side by side, with what differs from the first. It needs the
-    extra: pip install 'neurocluster[report]'.
+    Several runs are put side by side, with what differs from the first. Of experiments
+    it draws what was measured against a setting, with intervals, and sets hypotheses
+    beside their outcomes. It needs the extra: pip install 'neurocluster[report]'.
 
     Example: neurocluster report runs/20260801-120000-run
     """

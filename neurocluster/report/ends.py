@@ -41,7 +41,16 @@ def columns(links: Sequence[Line]) -> list[list[str]]:
             max(depth.values()) + 1
         )  # also behind partitions that lead nowhere
     levels = sorted(set(depth.values()))
-    return [sorted(n for n in names if depth[n] == level) for level in levels]
+    return [
+        sorted((n for n in names if depth[n] == level), key=_natural)
+        for level in levels
+    ]
+
+
+def _natural(name: str) -> tuple[str, int]:
+    """Return what sorts conv1.2 before conv1.10."""
+    layer, _, number = name.rpartition(".")
+    return (layer, int(number)) if number.isdecimal() else (name, -1)
 
 
 def resolved(link: Line) -> bool | None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from neurocluster.report.palette import AXIS, GRID, INK, MUTED, SOFT, SURFACE
 from neurocluster.report.words import tick_text
@@ -20,6 +20,9 @@ from neurocluster.report.words import tick_text
 WIDTH: Final = 6.4
 """Inches: at 480 pixels the letters are still large enough to be read."""
 DPI: Final = 160
+NARROW, WIDE = 6.0, 300.0
+"""Factors between the ends of an axis: below the first its ticks are evenly spaced,
+from the second on they are powers of ten."""
 STYLE: Final[Any] = {
     "font.size": 10, "font.family": "sans-serif", "svg.fonttype": "none",
     "figure.facecolor": SURFACE, "savefig.facecolor": SURFACE,
@@ -74,8 +77,13 @@ def time_axis(axis: Axes, low_ns: float, high_ns: float) -> None:
     """Make the x axis logarithmic time in ns, with ticks that people read."""
     axis.set_xscale("log")
     axis.set_xlim(low_ns, high_ns)
-    few = high_ns / low_ns < 300
-    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+    factor = high_ns / low_ns
+    if factor < NARROW:
+        ticks = MaxNLocator(5).tick_values(low_ns, high_ns)
+        axis.set_xticks([t for t in ticks if low_ns <= t <= high_ns])
+    else:
+        subs = (1, 2, 5) if factor < WIDE else (1,)
+        axis.xaxis.set_major_locator(LogLocator(subs=subs))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.tick_params(axis="x", which="minor", length=0)

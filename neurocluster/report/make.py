@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from neurocluster.errors import ConfigError
+from neurocluster.report.experiment import is_experiment, read_experiment
 from neurocluster.report.figure import Drawn, saved, styled
 from neurocluster.report.page import Section, command_of, page
 from neurocluster.report.parts import Part, parts_of_runs
 from neurocluster.report.run import distinct, read_run
+from neurocluster.report.trials import parts_of_experiments
 from neurocluster.report.words import listed
 from neurocluster.results.folder import RunFolder
 
@@ -36,21 +38,24 @@ class Report:
 
 
 def make_report(folders: Sequence[Path], out: Path, progress: Progress) -> Report:
-    """Read runs and draw them; write nothing.
+    """Read runs and experiments and draw them; write nothing.
 
     Args:
-        folders: Of runs.
+        folders: Of runs or experiments.
         out: Where the report will be written.
         progress: Told what is being done.
 
     Raises:
-        ConfigError: A folder is no run's.
-        DataError: A file of a run is damaged.
+        ConfigError: A folder is neither a run's nor an experiment's.
+        DataError: A file in one is damaged.
     """
     progress("reading")
-    runs = distinct([read_run(folder) for folder in folders])
-    parts = parts_of_runs(runs)
-    title = f"neurocluster: {listed([run.name for run in runs])}"
+    tried = [f for f in folders if is_experiment(f)]
+    runs = distinct([read_run(f) for f in folders if f not in tried])
+    experiments = [read_experiment(folder) for folder in tried]
+    parts = [*parts_of_experiments(experiments), *parts_of_runs(runs)]
+    names = [e.title for e in experiments] + [run.name for run in runs]
+    title = f"neurocluster: {listed(names)}"
     command = ["neurocluster", "report", *map(str, folders)]
     if out != default_out(folders):
         command += ["--out", str(out)]

@@ -57,8 +57,9 @@ def bytes_matrix(run: Run, name: str) -> Drawn:
     """Draw the bytes of each link."""
     cells = {ends(k): _counted(k, "bytes") for k in run.links}
     said = _said(run.links, "bytes", "bytes")
-    spikes = sum(number(k, "spikes_sent") or 0 for k in run.links)
-    size = sum(number(k, "bytes") or 0 for k in run.links)
+    both = [(number(k, "spikes_sent"), number(k, "bytes")) for k in run.links]
+    spikes = sum(spikes for spikes, size in both if spikes and size)
+    size = sum(size for spikes, size in both if spikes and size)
     if spikes:
         said += f" A spike took {size / spikes:.2f} bytes, packet heads included."
     return _drawn(run, name, "Bytes on each link", said, cells, AQUA, count_text)

@@ -14,8 +14,9 @@ from neurocluster.report.files import Line, number
 from neurocluster.report.matrix import latency_said
 from neurocluster.report.palette import AQUA, BLUE, MUTED, ORANGE, SOFT, SURFACE, VIOLET
 from neurocluster.report.run import Run
-from neurocluster.report.words import percent, time_text
-from neurocluster.results.times import UNRESOLVED, name_of
+from neurocluster.report.words import percent, plural, time_text
+from neurocluster.results.times import SHARED, UNRESOLVED, name_of
+from neurocluster.wire.shapes import METHODS
 
 SPANS: Final = {
     "batching": ("until sent", ORANGE, "s"),
@@ -154,16 +155,14 @@ def _bar(axis: Axes, link: Line, row: int, floor: float) -> None:
 
 def _said_one_way(links: Sequence[Line]) -> str:
     """Say what clocks the times are read from, and what the queues add to the wire."""
-    methods: dict[str, int] = {}
-    for link in links:
-        method = str(link.get("clock") or "no clock")
-        methods[method] = methods.get(method, 0) + 1
-    shared = methods.get("shared", 0)
+    shared = sum(link.get("clock") == SHARED for link in links)
+    probed = [str(k["clock"]) for k in links if k.get("clock") in METHODS[1:]]
     said = (
         "Both ends of every link read one clock, so bounds are what reading it costs."
         if shared == len(links)
-        else f"{shared} of {len(links)} links have one clock; the others' bounds come "
-        f"from probes ({', '.join(m for m in methods if m != 'shared')})."
+        else f"Of {plural(len(links), 'link')} {shared} have one clock at both ends; "
+        f"the bounds of {len(probed)} come from probes"
+        + (f" ({', '.join(dict.fromkeys(probed))})." if probed else ".")
     )
     waits = {}
     for link in links:

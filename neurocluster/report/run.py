@@ -100,7 +100,7 @@ def read_run(path: Path) -> Run:
         DataError: One of its files is damaged.
     """
     if not path.is_dir():
-        message = f"report: {path} is no folder; give the folder of a run"
+        message = f"report: {path} is no folder; give that of a run or an experiment"
         raise ConfigError(message)
     summary = read_json(path / SUMMARY)
     if summary is None:

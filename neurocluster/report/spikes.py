@@ -87,11 +87,10 @@ def _of_frames(run: Run, name: str) -> Drawn:
         middle = float(np.median(spikes[part]))
         _point(axis, middle, right[part], BLUE, "o")
     whole = float(right.mean())
-    axis.axhline(whole, color=MUTED, lw=1.2, ls=":")
-    axis.annotate(
-        f"all frames {percent(whole)}", (1, whole), (-4, 3), fontsize=8, color=SOFT,
-        xycoords=("axes fraction", "data"), textcoords="offset points", ha="right",
-    )  # fmt: skip
+    axis.axhline(
+        whole, color=MUTED, lw=1.2, ls=":", label=f"all frames: {percent(whole)}"
+    )
+    axis.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0))
     axis.set_xlabel("spikes of input and neurons in a frame", color=SOFT)
     _accuracy_axis(axis)
     first, last = right[order[0]], right[order[-1]]

@@ -121,8 +121,8 @@ def _said(run: Run, parts: Sequence[Parts | None]) -> str:
         kernels = time_text(known[most]["kernels"])
         said.append(
             f"The busiest worker, {most}, was on a processor for "
-            f"{percent(busy[most], 0)} of {_whole(run)}, {kernels} of it in kernels; "
-            f"{least} for {percent(busy[least], 0)}."
+            f"{percent(busy[most], 0)} of {_whole(run)}, {kernels} of it in kernels"
+            + (f"; {least} for {percent(busy[least], 0)}." if least != most else ".")
         )
     waits: Parts = {}
     for found in known.values():

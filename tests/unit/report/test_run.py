@@ -31,7 +31,7 @@ def test_failed_frames_and_silent_ones(tmp_path):
 
 
 def test_what_is_no_run_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"none is no folder; give the folder of"):
+    with pytest.raises(ConfigError, match=r"none is no folder; give that of a run or"):
         read_run(tmp_path / "none")
     with pytest.raises(ConfigError, match=r"no folder of a run.*no summary\.json$"):
         read_run(tmp_path)
@@ -88,6 +88,11 @@ def test_links_lead_to_the_right(pairs):
     assert all(layer[a] < layer[b] for a, b in map(ends, links))
     assert layers[-1] == ["client "]
     assert len(layer) == sum(map(len, layers))
+
+
+def test_partitions_are_in_the_order_of_their_numbers():
+    links = [{"source": "client", "destination": f"a.{k}"} for k in range(11)]
+    assert columns(links)[1][-2:] == ["a.9", "a.10"]
 
 
 def test_a_ring_ends_too():
