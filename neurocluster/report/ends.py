@@ -65,4 +65,7 @@ def why_untimed(link: Line) -> str:
     """Say why a link has no one-way time."""
     if link.get("clock") == INVALID:
         return "its clock jumped"
-    return "nothing came" if not number(link, "packets") else "its clock is not known"
+    packets = number(link, "packets")
+    if packets is None:
+        return "its ends sent no report"
+    return "its clock is not known" if packets else "nothing came"

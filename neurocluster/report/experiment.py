@@ -66,6 +66,7 @@ class Experiment:
         results: Lines of results.csv.
         environment: Of the machine.
         outcomes: A hypothesis each.
+        asked: Contents of experiment.toml.
     """
 
     path: Path
@@ -77,6 +78,7 @@ class Experiment:
     results: Sequence[Line]
     environment: Mapping[str, Any]
     outcomes: Sequence[Outcome]
+    asked: Mapping[str, Any]
 
     @property
     def others(self) -> list[str]:
@@ -90,7 +92,10 @@ class Experiment:
         return cores if isinstance(cores, int) else None
 
     def values(self, name: str | None) -> list[Value]:
-        """Return the values of a setting: numbers by size, text as it came."""
+        """Return the values of a setting: numbers by size, words as asked for.
+
+        Words that experiment.toml does not list stay in the order of the cells.
+        """
         if name is None:
             return [None]
         found = dict.fromkeys(
@@ -98,7 +103,8 @@ class Experiment:
         )
         if all(isinstance(value, int | float) for value in found):
             return sorted(found)  # type: ignore[type-var]
-        return list(found)
+        asked = listed_under(self.asked, name)
+        return sorted(found, key=lambda v: asked.index(v) if v in asked else len(asked))
 
     def workers(self, settings: Mapping[str, Value]) -> float | None:
         """Return the workers of a cell: as measured, else its partitions."""
@@ -152,8 +158,18 @@ def read_experiment(path: Path) -> Experiment:
     return Experiment(
         path, title, x, by, settings, _points(lines, settings),
         read_lines(path / RESULTS), read_json(path / "environment.json") or {},
-        _outcomes(asked, read_json(path / OUTCOMES), path),
+        _outcomes(asked, read_json(path / OUTCOMES), path), asked,
     )  # fmt: skip
+
+
+def listed_under(asked: Any, name: str) -> list[Any]:
+    """Return the list that a key has, in whatever table it stands; else none."""
+    if not isinstance(asked, dict):
+        return []
+    if isinstance(found := asked.get(name), list):
+        return found
+    inner = (listed_under(value, name) for value in asked.values())
+    return next((found for found in inner if found), [])
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +14,11 @@ from neurocluster.report.palette import DASHES, MUTED, SOFT, series
 from neurocluster.report.run import Run
 from neurocluster.report.words import percent, plural, time_text
 
-MARKED = (50, 99)
+MARKED: Final = (50, 99)
+"""Percentiles with a mark."""
+MOST_STEPS: Final = 600
+TAIL: Final = 50
+"""First and last times that are all drawn."""
 
 
 def latency_curves(runs: Sequence[Run], name: str) -> Drawn:
@@ -56,11 +61,27 @@ def _curve(axis: Axes, values: F64, number: int, label: str, dash: str = "") -> 
     if not len(values):
         return
     colour, usual, mark = series(number)
-    ordered = np.sort(values)
-    share = np.arange(1, len(ordered) + 1) / len(ordered)
-    axis.step(ordered, share, where="post", color=colour, ls=dash or usual, label=label)
+    times, share = steps(values, len(values))
+    axis.step(times, share, where="post", color=colour, ls=dash or usual, label=label)
     for p in MARKED:
-        axis.plot(np.percentile(ordered, p), p / 100, mark, color=colour, ms=5)
+        axis.plot(np.percentile(values, p), p / 100, mark, color=colour, ms=5)
+
+
+def steps(values: F64, total: int) -> tuple[F64, F64]:
+    """Return where the distribution function of some times rises, and to which share.
+
+    Of many times some are left out, none of them among the first or last `TAIL`: a
+    drawing has fewer pixels.
+
+    Args:
+        values: (n,) float64, at least one.
+        total: Of how many frames these are the times.
+    """
+    count = len(values)
+    even = np.linspace(0, count - 1, min(count, MOST_STEPS)).round().astype(int)
+    tails = np.r_[: min(TAIL, count), max(count - TAIL, 0) : count]
+    kept = np.union1d(even, tails)
+    return np.sort(values)[kept], (kept + 1) / total
 
 
 def _finish(axis: Axes, spans: Sequence[F64], *, legend: bool = True) -> None:
@@ -126,9 +147,9 @@ def right_in_time(runs: Sequence[Run], name: str) -> Drawn:
 def _rise(axis: Axes, run: Run, number: int) -> None:
     frames = run.frames
     colour, dash, _ = series(number)
-    times = np.sort(frames.decided[frames.right == 1])
-    share = np.arange(1, len(times) + 1) / len(frames.right)
-    if len(times):
+    right = frames.decided[frames.right == 1]
+    if len(right):
+        times, share = steps(right, len(frames.right))
         ends = np.append(times, axis.get_xlim()[1]), np.append(share, share[-1])
         axis.step(*ends, where="post", color=colour, ls=dash, label=run.name)
 

@@ -157,10 +157,11 @@ def _said_one_way(links: Sequence[Line]) -> str:
     """Say what clocks the times are read from, and what the queues add to the wire."""
     shared = sum(link.get("clock") == SHARED for link in links)
     probed = [str(k["clock"]) for k in links if k.get("clock") in METHODS[1:]]
+    verb = "has" if shared == 1 else "have"
     said = (
         "Both ends of every link read one clock, so bounds are what reading it costs."
         if shared == len(links)
-        else f"Of {plural(len(links), 'link')} {shared} have one clock at both ends; "
+        else f"Of {plural(len(links), 'link')} {shared} {verb} one clock at both ends; "
         f"the bounds of {len(probed)} come from probes"
         + (f" ({', '.join(dict.fromkeys(probed))})." if probed else ".")
     )

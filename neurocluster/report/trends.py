@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -237,7 +238,7 @@ def ratio(experiment: Experiment, quantity: Quantity, name: str) -> Drawn:
         scale.draw(axis, e.x if axis is axes[-1] else "")
     legend(axes[0], e, skip=1)
     better = "below" if quantity.best == "most" else "above"
-    said = f"{better.capitalize()} 1, {e.lines} {first} is better. "
+    said = f"{better.capitalize()} 1, {e.lines} {first} is better: "
     said += " ".join(_verdicts(e, of, lines, first) for of, lines in groups.items())
     if crowded:
         said += f" {CROWDED}"
@@ -257,6 +258,17 @@ def _verdicts(e: Experiment, heading: str, lines: Lines, first: str) -> str:
             f"{show(line)} lies below 1 with its whole interval at {below}, above at "
             f"{above} of {plural(len(points), 'point')}, farthest {far.median:.2f} "
             f"({far.low:.2f} to {far.high:.2f}) at {at(e.x, far.settings[e.x])}"
+            f"{_break_even(e, points)}"
         )
-    prefix = f"With {heading}: " if heading else ""
+    prefix = f"with {heading}, " if heading else ""
     return f"{prefix}{'; '.join(said)}." if said else ""
+
+
+def _break_even(e: Experiment, points: Sequence[Point]) -> str:
+    """Say between which values of x a ratio passes 1, if it does."""
+    passes = [
+        f"{show(a.settings[e.x])} and {at(e.x, b.settings[e.x])}"
+        for a, b in itertools.pairwise(points)
+        if (a.median - 1) * (b.median - 1) < 0
+    ]
+    return f", even between {listed(passes)}" if passes else ""

@@ -59,10 +59,27 @@ def test_a_trend_says_who_leads_where(tmp_path):
 def test_a_ratio_counts_whole_intervals(tmp_path):
     e = read_experiment(make_experiment(tmp_path / "e"))
     said = ratio(e, RATE, "r").sentence
-    assert said.startswith("Below 1, clock none is better.")
+    assert said.startswith("Below 1, clock none is better: pipeline lies below 1 with")
+    assert "even between" not in said
     assert "step lies below 1 with its whole interval at 4, above at 0 of 4" in said
     assert "0.40 (0.38 to 0.42)" in said
     assert ratio(e, MEDIAN, "r").figure is None
+
+
+def test_the_break_even_is_told(tmp_path):
+    path = make_experiment(tmp_path / "e")
+    lines = [
+        {"delay_us": delay, "clock": "step", "quantity": "frames_per_second_ratio",
+         "n": 5, "median": value, "low": value - 0.1, "high": value + 0.1}
+        for delay, value in ((0, 1.2), (100, 1.05), (1000, 0.9), (10000, 0.5))
+    ]  # fmt: skip
+    with (path / "experiment.toml").open("a") as file:
+        file.write('\n[grid]\nclock = ["none", "step"]\n')
+    # The order of cells is rotated from repetition to repetition, that of words not.
+    write_lines(path / "cells.csv", [*lines, lines[0] | {"clock": "none"}])
+    said = ratio(read_experiment(path), RATE, "r").sentence
+    assert "step lies below 1 with its whole interval at 1, above at 1 of 4" in said
+    assert said.count("even between 100 and delay 1,000 us") == 1
 
 
 def test_few_workers_are_not_marked(tmp_path):

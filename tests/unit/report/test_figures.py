@@ -1,9 +1,12 @@
 """What figures show and say, also of runs in which much is missing."""
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from neurocluster.report.figure import saved, styled
-from neurocluster.report.latency import latency_curves, right_in_time
+from neurocluster.report.latency import latency_curves, right_in_time, steps
 from neurocluster.report.matrix import bytes_matrix, latency_matrix, spikes_matrix
 from neurocluster.report.network import network_graph
 from neurocluster.report.packets import one_way_times, packet_times
@@ -39,6 +42,23 @@ def test_accuracy_in_time_counts_right_frames_only(tmp_path):
     # 90 of 100 are right, so the 90th share is reached with the last of them.
     assert "90 % after 1.50 ms, at the end 90.00 %" in drawn.sentence
     assert "ANN 95.00 %" in svg(drawn)
+
+
+@given(st.lists(st.floats(1, 1e9), min_size=1, max_size=2000), st.integers(0, 99))
+def test_steps_are_those_of_the_distribution(values, others):
+    """Wherever it is drawn to rise, so many of all frames are done."""
+    times, share = steps(np.array(values), len(values) + others)
+    ordered = np.sort(values)
+    at = np.round(share * (len(values) + others)).astype(int)
+    assert (ordered[at - 1] == times).all()
+    assert at[-1] == len(values)
+    assert (np.diff(at) > 0).all()
+
+
+def test_many_frames_make_no_large_drawing(tmp_path):
+    drawn = latency_curves([run_of(tmp_path, frames=frame_lines(20_000))], "latency")
+    assert "Half of the 20,000 frames" in drawn.sentence
+    assert len(svg(drawn)) < 150_000
 
 
 def test_matrix_shows_counts_and_bounds(tmp_path):
