@@ -25,7 +25,7 @@ from neurocluster.report.words import (
 )  # fmt: skip
 from neurocluster.results.times import UNRESOLVED, name_of
 
-MOST_WRITTEN: Final = 9
+MOST_WRITTEN: Final = 10
 """Of more ends the cells are too small for numbers; colour and the table tell."""
 LIGHTEST, DARKEST = 0.07, 0.55
 """Opacity of the least and the largest value: ink can be read on both."""
@@ -152,7 +152,10 @@ def _drawn(
         at = across.index(to), rows.index(source)
         _fill(axis, at, cell, colour, scale)
         if not large:
-            axis.text(*at, cell.text, ha="center", va="center", fontsize=8, color=INK)
+            small = 8 if len(across) < 8 else 6.5
+            axis.text(
+                *at, cell.text, ha="center", va="center", fontsize=small, color=INK
+            )
     if len(values) > 1:
         _legend(axis, scale, colour, text)
     return Drawn(name, title, said, data, figure)

@@ -98,7 +98,8 @@ def one_way_times(run: Run, name: str) -> Drawn:
     if not known:
         return Drawn(name, title, latency_said(run.links), data)
     figure, axis = _rows(run.links, 0.42)
-    lowest = min(_edges(k)[0] for k in known)
+    idle = [v for k in known if (v := number(k, "wire_ns_p50"))]
+    lowest = min([_edges(k)[0] for k in known] + idle)
     floor = max(lowest * 0.5, LEAST_NS)
     highest = max(max(_edges(k)[1], number(k, "transit_ns_p99") or 0) for k in known)
     for row, link in enumerate(run.links):

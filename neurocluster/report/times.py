@@ -20,7 +20,7 @@ from neurocluster.report.palette import (
     YELLOW,
 )  # fmt: skip
 from neurocluster.report.run import Run
-from neurocluster.report.words import percent, plural, time_text
+from neurocluster.report.words import listed, percent, plural, time_text
 
 COLOURS: Final = {
     "kernels": BLUE, "other CPU": AQUA, "waits for input": YELLOW,
@@ -75,14 +75,16 @@ def time_parts(worker: Line, elapsed: float) -> Parts | None:
     """Return what a worker's time went into, ns; None where it left no report.
 
     With the columns of waits these and the time on a processor make the whole. Without
-    them what is no CPU time is the rest. A process that spent more CPU time than the
-    run lasted did other things before (the client compiles): then it has no parts.
+    them what is no CPU time is the rest. CPU time counts from when the cluster was
+    complete; in tables of older versions from the process's start. Who spent more of it
+    than the run lasted did other things, too: then there are no parts.
 
     Args:
         worker: A line of workers.csv.
         elapsed: How long the run took, ns; 0 if unknown.
     """
-    kernel, cpu = number(worker, "kernel_ns"), number(worker, "cpu_ns")
+    kernel, cpu = number(worker, "kernel_ns"), number(worker, "run_cpu_ns")
+    cpu = number(worker, "cpu_ns") if cpu is None else cpu
     waits = {what: number(worker, column) for what, column in WAITS.items()}
     running = number(worker, "running_ns")
     if running is not None:
@@ -139,8 +141,8 @@ def _said(run: Run, parts: Sequence[Parts | None]) -> str:
         said.append(f"{plural(lost, 'process', 'processes')} left no report.")
     if other := [n for n, p in zip(names, parts, strict=True) if p == {}]:
         said.append(
-            f"The CPU time of {', '.join(other)} counts from the process's start and "
-            "exceeds the run."
+            f"{listed(other)} spent more CPU time than the run lasted: they did other "
+            "things, too."
         )
     return " ".join(said)
 

@@ -32,8 +32,8 @@ LAYER_COLUMNS: Final = (
 )  # fmt: skip
 WORKER_COLUMNS: Final = (
     "partition", "host", "pid", "frames", "spikes", "spikes_pool", "synops",
-    "service_ns", "kernel_ns", "cpu_ns", "contexts_peak", "turns", "rss_kib",
-    "loop_lag_ns_max", "refused", "strangers", "turn_ns", "wait_input_ns",
+    "service_ns", "kernel_ns", "cpu_ns", "run_cpu_ns", "contexts_peak", "turns",
+    "rss_kib", "loop_lag_ns_max", "refused", "strangers", "turn_ns", "wait_input_ns",
     "wait_outbound_ns", "wait_sleep_ns", "wait_clock_ns", "wait_slowest_ns",
     "wait_loop_ns",
 )  # fmt: skip
@@ -218,5 +218,8 @@ def write_maps(
     columns: tuple[str, ...],
     lines: Sequence[dict[str, Any]],
 ) -> None:
-    """Write maps as a CSV file."""
-    folder.write_csv(name, columns, [[line[c] for c in columns] for line in lines])
+    """Write maps as a CSV file.
+
+    A line that an older version left in a run's folder may lack columns.
+    """
+    folder.write_csv(name, columns, [[line.get(c) for c in columns] for line in lines])

@@ -1,8 +1,5 @@
 """The command `report`."""
 
-import json
-from pathlib import Path
-
 import pytest
 
 from neurocluster.cli.report import report_command
@@ -38,17 +35,6 @@ def test_an_interruption_leaves_nothing(tmp_path, monkeypatch):
     folder = make_run(tmp_path / "a")
     with pytest.raises(KeyboardInterrupt):
         report_command([folder], None, json=False, quiet=True)
-    assert not (folder / "report").exists()
-
-
-def test_json_lists_figures(tmp_path):
-    folder, out = make_run(tmp_path / "a"), tmp_path / "out"
-    done = neurocluster("report", folder, "--out", out, "--json")
-    found = json.loads(done.stdout)
-    assert found["page"] == str(out / "report.html")
-    for figure in found["figures"]:
-        assert figure["sentence"]
-        assert all(Path(file).exists() for file in figure["files"] + figure["data"])
     assert not (folder / "report").exists()
 
 

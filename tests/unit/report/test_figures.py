@@ -133,6 +133,9 @@ def test_times_without_columns_of_waits():
     }  # fmt: skip
     assert time_parts(worker, 40) == {}
     assert time_parts({"kernel_ns": None}, 100) is None
+    assert time_parts(worker | {"run_cpu_ns": 30}, 40) == {
+        "kernels": 20, "other CPU": 10, "rest: waits": 10
+    }  # fmt: skip
     assert time_parts({"kernel_ns": 70, "cpu_ns": 50}, 100)["kernels"] == 50
 
 
@@ -156,7 +159,7 @@ def test_a_lost_worker_has_no_bar(tmp_path):
     workers[0]["cpu_ns"] = 10**12
     drawn = worker_times(run_of(tmp_path, workers=workers), "w")
     assert "1 process left no report." in drawn.sentence
-    assert "The CPU time of client counts from the process's start" in drawn.sentence
+    assert "client spent more CPU time than the run lasted" in drawn.sentence
     assert "busiest worker, fc1.0, was on a processor for 48 %" in drawn.sentence
 
 

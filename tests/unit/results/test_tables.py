@@ -145,3 +145,8 @@ def test_maps_are_written_in_column_order(tmp_path):
         head, row = csv.reader(file)
     assert head == list(tables.LAYER_COLUMNS)
     assert row == ["a", "", "4", *[""] * 5]
+
+
+def test_a_line_of_an_older_version_has_empty_fields(tmp_path):
+    tables.write_maps(RunFolder(tmp_path), "t.csv", ("a", "new"), [{"a": 1}])
+    assert (tmp_path / "t.csv").read_text() == "a,new\n1,\n"
