@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from neurocluster.report.experiment import CELLS, Experiment, Point
-from neurocluster.report.figure import Drawn, canvas
-from neurocluster.report.palette import MUTED, SOFT
-from neurocluster.report.scale import Scale, at, show
-from neurocluster.report.trends import (
+from neurocluster.report.curves import (
     CROWDED,
     MOST_PANELS,
     Lines,
@@ -17,6 +13,10 @@ from neurocluster.report.trends import (
     legend,
     panels,
 )
+from neurocluster.report.experiment import CELLS, Experiment, Point
+from neurocluster.report.figure import Drawn, canvas
+from neurocluster.report.palette import MUTED, SOFT
+from neurocluster.report.scale import Scale, at, show
 
 COUNTS: Final = ("partitions", "workers")
 """Settings over which there is a speed-up."""

@@ -9,8 +9,9 @@ from neurocluster.report.experiment import ASKED, OPEN, Experiment
 from neurocluster.report.figure import Drawn
 from neurocluster.report.page import Section, Table, command_of
 from neurocluster.report.parts import Part, slugs
+from neurocluster.report.ratios import ratio
 from neurocluster.report.speedup import COUNTS, speedup
-from neurocluster.report.trends import QUANTITIES, Quantity, ratio, trend
+from neurocluster.report.trends import QUANTITIES, Quantity, trend
 from neurocluster.report.words import listed, plural
 
 

@@ -11,9 +11,10 @@ from neurocluster.errors import ConfigError, DataError
 from neurocluster.report.experiment import is_experiment, read_experiment
 from neurocluster.report.figure import saved, styled
 from neurocluster.report.make import make_report
+from neurocluster.report.ratios import ratio
 from neurocluster.report.scale import Scale, at, label
 from neurocluster.report.speedup import speedup
-from neurocluster.report.trends import QUANTITIES, ratio, trend
+from neurocluster.report.trends import QUANTITIES, trend
 from neurocluster.report.trials import parts_of_experiments
 from tests.support.experiments import make_experiment
 from tests.support.runs import make_run, write_lines
