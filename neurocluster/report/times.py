@@ -23,14 +23,17 @@ from neurocluster.report.run import Run
 from neurocluster.report.words import listed, percent, plural, time_text
 
 COLOURS: Final = {
-    "kernels": BLUE, "other CPU": AQUA, "waits for input": YELLOW,
-    "waits for a full link": ORANGE, "waits for the clock": VIOLET,
-    "waits for a processor": RED, "rest: waits": GRID,
+    "kernels": BLUE, "other CPU": AQUA, "sleeps, made slow": MUTED,
+    "waits for input": YELLOW, "waits for a full link": ORANGE,
+    "waits for the slowest": RED, "waits for the clock": VIOLET, "rest: waits": GRID,
 }  # fmt: skip
 """What time went into, in the order in which it is drawn."""
+SLEEPS: Final = "sleeps, made slow"
+SLOWEST: Final = "waits for the slowest"
+CLOCK: Final = "waits for the clock"
 WAITS: Final = {
     "waits for input": "wait_input_ns", "waits for a full link": "wait_outbound_ns",
-    "waits for the clock": "wait_clock_ns", "waits for a processor": "wait_cpu_ns",
+    SLOWEST: "wait_slowest_ns", CLOCK: "wait_clock_ns",
 }  # fmt: skip
 Parts = dict[str, float]
 
@@ -74,10 +77,11 @@ def worker_times(run: Run, name: str) -> Drawn:
 def time_parts(worker: Line, elapsed: float) -> Parts | None:
     """Return what a worker's time went into, ns; None where it left no report.
 
-    With the columns of waits these and the time on a processor make the whole. Without
-    them what is no CPU time is the rest. CPU time counts from when the cluster was
-    complete; in tables of older versions from the process's start. Who spent more of it
-    than the run lasted did other things, too: then there are no parts.
+    With the columns of waits these and the time in turns make the whole; that for the
+    clock is split into what the slowest one took and the rest, the barrier's own.
+    Without them what is no CPU time is the rest. CPU time counts from when the cluster
+    was complete; in tables of older versions from the process's start. Who spent more
+    of it than the run lasted did other things, too: then there are no parts.
 
     Args:
         worker: A line of workers.csv.
@@ -85,18 +89,26 @@ def time_parts(worker: Line, elapsed: float) -> Parts | None:
     """
     kernel, cpu = number(worker, "kernel_ns"), number(worker, "run_cpu_ns")
     cpu = number(worker, "cpu_ns") if cpu is None else cpu
-    waits = {what: number(worker, column) for what, column in WAITS.items()}
-    running = number(worker, "running_ns")
-    if running is not None:
-        kernel = min(kernel or 0.0, running)
-        shares = {"kernels": kernel, "other CPU": running - kernel}
-        return shares | {what: value or 0.0 for what, value in waits.items()}
+    turns = number(worker, "turn_ns")
+    if turns is not None:
+        return _by_turns(worker, kernel or 0.0, turns)
     if kernel is None or cpu is None:
         return None
     if cpu > elapsed:
         return {}
     kernel = min(kernel, cpu)
     return {"kernels": kernel, "other CPU": cpu - kernel, "rest: waits": elapsed - cpu}
+
+
+def _by_turns(worker: Line, kernel: float, turns: float) -> Parts:
+    """Return the parts of a worker whose waits are known."""
+    waits = {what: number(worker, column) or 0.0 for what, column in WAITS.items()}
+    waits[SLOWEST] = min(waits[SLOWEST], waits[CLOCK])
+    waits[CLOCK] -= waits[SLOWEST]
+    kernel = min(kernel, turns)
+    other = turns - kernel + (number(worker, "wait_loop_ns") or 0.0)
+    slept = number(worker, "wait_sleep_ns") or 0.0
+    return {"kernels": kernel, "other CPU": other, SLEEPS: slept, **waits}
 
 
 def _names(workers: Sequence[Line]) -> list[str]:

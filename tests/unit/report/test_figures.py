@@ -141,13 +141,17 @@ def test_times_without_columns_of_waits():
 
 def test_times_with_columns_of_waits(tmp_path):
     waits = {
-        "wait_input_ns": 60, "wait_outbound_ns": 10, "wait_clock_ns": 20,
-        "wait_cpu_ns": 10, "running_ns": 100,
+        "turn_ns": 90, "wait_input_ns": 60, "wait_outbound_ns": 10,
+        "wait_clock_ns": 30, "wait_slowest_ns": 25, "wait_sleep_ns": 3,
+        "wait_loop_ns": 7,
     }  # fmt: skip
     workers = [line | waits | {"kernel_ns": 30} for line in worker_lines()]
     parts = time_parts(workers[0], 1e9)
     assert sum(parts.values()) == 200
-    assert parts["waits for the clock"] == 20
+    assert parts["waits for the clock"] == 5
+    assert parts["waits for the slowest"] == 25
+    assert (parts["kernels"], parts["other CPU"]) == (30, 67)
+    assert parts["sleeps, made slow"] == 3
     drawn = worker_times(run_of(tmp_path, workers=workers), "w")
     assert "Of all waiting 60 % for input." in drawn.sentence
     assert "waits for a full link" in svg(drawn)
