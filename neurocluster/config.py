@@ -43,6 +43,7 @@ class RunConfig:
         deadline_s: How long the cluster may take to be complete.
         recovery_s: How long a run waits for somebody in the place of a lost worker.
         spares: Workers that stand by to take the place of a lost one.
+        pin: Bind each worker of this machine to one core, round robin.
         compare: Compare the results with the dense networks and with one process.
         clock: ``none``; ``pipeline``, ``layer`` (see `member.rounds`); ``frame``: one
             frame in flight.
@@ -78,6 +79,7 @@ class RunConfig:
     deadline_s: float = 30.0
     recovery_s: float = 30.0
     spares: int = 0
+    pin: bool = False
     compare: bool = True
     clock: ClockMode = "none"
     delay_us: float = 0.0

@@ -100,6 +100,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "deadline_s": (float,),
     "recovery_s": (float,),
     "spares": (int,),
+    "pin": (bool,),
     "compare": (bool,),
     "clock": (str,),
     "max_linger_us": (float,),

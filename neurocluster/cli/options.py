@@ -81,6 +81,13 @@ Recovery = Annotated[
 Spares = Annotated[
     int | None, typer.Option(help="Workers that stand by for a lost one.")
 ]
+Pin = Annotated[
+    bool | None,
+    typer.Option(
+        "--pin/--no-pin",
+        help="Bind each worker to one core, round robin; controller and client roam.",
+    ),
+]
 EngineName = Annotated[
     str | None,
     typer.Option(

@@ -11,7 +11,7 @@ from typing import Any, Final
 from neurocluster.cluster.base import Cluster
 from neurocluster.config import RunConfig
 from neurocluster.controller.connection import Connection, connection_text
-from neurocluster.errors import ClusterError, StartTimeout
+from neurocluster.errors import ClusterError, ConfigError, StartTimeout
 from neurocluster.launch.base import Exit, HostLauncher, Share, shares_of
 from neurocluster.launch.logs import log_end
 from neurocluster.launch.predict import predict_placement
@@ -49,8 +49,14 @@ class HostCluster(Cluster):
             config: See `Cluster`.
             reach: How the hosts reach this machine, where the route does not say.
             **given: See `Cluster`.
+
+        Raises:
+            ConfigError: Workers are to be bound to cores, which is for this machine.
         """
         super().__init__(config, **given)
+        if self.config.pin:
+            message = "pin: workers on other hosts are not bound to cores; leave it out"
+            raise ConfigError(message)
         self._hosts, self._reach = tuple(hosts), reach or Reach()
         self._bind, self._advertise = choose(self._reach, tcp(near, 1))
         self._keys: Keys = make_keys()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Sequence
 from typing import Any
 
 from neurocluster.cluster.base import Cluster
@@ -43,11 +45,26 @@ class LocalCluster(Cluster):
     async def _start_beside(self, launcher: LocalLauncher) -> None:
         slots = {p.name: str(slot) for slot, p in enumerate(self.plan.partitions)}
         slots |= {f"spare.{k}": "" for k in range(self.config.spares)}
+        cores = round_robin(list(slots)) if self.config.pin else {}
         starts = [
-            launcher.start(name, "worker", {"endpoint": self._endpoint, "slot": slot})
+            launcher.start(
+                name,
+                "worker",
+                {"endpoint": self._endpoint, "slot": slot, **cores.get(name, {})},
+            )
             for name, slot in slots.items()
         ]
         await asyncio.gather(*starts)
 
     def _meeting(self, connection: Connection) -> Meeting:
         return Meeting(connection.endpoint)
+
+
+def round_robin(slots: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return by slot the argument that binds its worker to one of this process's cores.
+
+    The same slots get the same cores in every run, and a worker that is started again
+    that of the one before.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    return {slot: {"core": str(cores[k % len(cores)])} for k, slot in enumerate(slots)}

@@ -213,9 +213,10 @@ class Children:
                 os.kill(pid, signal.SIGKILL)
 
     def end(self) -> None:
-        """End all children: SIGTERM, then SIGKILL for who stays."""
+        """End all children: SIGTERM, then SIGKILL for who stays; forget their past."""
         for pid, child in self.by_pid.items():
             os.close(child.lease)
+            child.pulse.close()
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
                 os.kill(pid, signal.SIGCONT)  # one that was stopped must hear it
@@ -230,6 +231,7 @@ class Children:
                     del self.by_pid[pid]
             if self.by_pid:
                 time.sleep(0.01)
+        self.restarts = Restarts()
 
 
 def _run_child(live: Callable[[], int]) -> None:

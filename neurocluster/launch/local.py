@@ -26,6 +26,8 @@ POLL_SECONDS: Final = 0.005
 class LocalLauncher:
     """Own a template process; `stop` ends it and everything it started.
 
+    One that is lent stays, and is ended all the same if its children do not.
+
     Attributes:
         pids: Process that was started last in each slot.
     """
@@ -52,8 +54,11 @@ class LocalLauncher:
         """Begin to listen to the template."""
         self._logs.mkdir(parents=True, exist_ok=True)
         stream, loop = asyncio.StreamReader(), asyncio.get_running_loop()
+        pipe = self._template.process.stdout
+        if self._template.lent and pipe is not None:  # the next launcher needs it, too
+            pipe = os.fdopen(os.dup(pipe.fileno()), "rb", buffering=0)
         self._transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(stream), self._template.process.stdout
+            lambda: asyncio.StreamReaderProtocol(stream), pipe
         )
         self._reader = asyncio.create_task(self._read(stream))
 
@@ -105,6 +110,8 @@ class LocalLauncher:
                 )  # fmt: skip
                 self._exits.append(done)
                 self.on_exit(done)
+            elif "ended" in event:
+                return
         for waiting in self._started.values():
             if not waiting.done():
                 waiting.set_exception(StartTimeout(self._death()))
@@ -130,6 +137,29 @@ class LocalLauncher:
 
     async def stop(self) -> None:
         """End all processes; may be called twice."""
+        if not (self._template.lent and await self._ended_children()):
+            await self._end()
+        if self._reader is not None:
+            await asyncio.gather(self._reader, return_exceptions=True)
+        if self._transport is not None:
+            self._transport.close()
+
+    async def _ended_children(self) -> bool:
+        """Have a lent template end its children; tell whether it did."""
+        reader, pipe = self._reader, self._template.process.stdin
+        if reader is None or pipe is None or pipe.closed:
+            return False
+        if reader.done():
+            return self._template.alive
+        try:
+            pipe.write(b'{"end": true}\n')
+            pipe.flush()
+            await asyncio.wait_for(asyncio.shield(reader), STOP_SECONDS)
+        except (BrokenPipeError, TimeoutError):
+            return False
+        return self._template.alive
+
+    async def _end(self) -> None:
         process = self._template.process
         if process.stdin is not None and not process.stdin.closed:
             process.stdin.close()
@@ -140,7 +170,3 @@ class LocalLauncher:
             if time.monotonic() > deadline:
                 process.kill()
             await asyncio.sleep(POLL_SECONDS)
-        if self._reader is not None:
-            await asyncio.gather(self._reader, return_exceptions=True)
-        if self._transport is not None:
-            self._transport.close()

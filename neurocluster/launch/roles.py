@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -94,6 +95,8 @@ def former_of(arguments: dict[str, str]) -> tuple[int, str] | None:
 def worker_role(arguments: dict[str, str], pulse: Pulse) -> int:
     """Run a worker that a launcher started."""
     log_to_stderr(arguments.get("log_level", "info"))
+    if "core" in arguments:  # first: threads inherit it
+        os.sched_setaffinity(0, {int(arguments["core"])})
     slot = int(arguments["slot"]) if arguments["slot"] else None
     return run_worker(
         WorkerOptions(

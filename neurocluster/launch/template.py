@@ -9,9 +9,10 @@ It answers {"started": slot, "pid": n}, or {"failed": slot, "problem": text}, an
 {"exited": slot, "pid", "code",
 "problem", "left"}: ``problem`` if it killed a child that was silent, ``left`` the
 workers that remain or are started again. A worker that crashed or was silent is
-started again, at most three times a minute, and {"started": ...} said again. The
-template ends its children when its own standard input closes. The controller learns
-of each exit through the pipe that is its standard input.
+started again, at most three times a minute, and {"started": ...} said again. At
+{"end": true} it ends its children, says {"ended": true} and can serve the next
+cluster; when its own standard input closes it ends its children and itself. The
+controller learns of each exit through the pipe that is its standard input.
 """
 
 from __future__ import annotations
@@ -48,6 +49,10 @@ class Template:
         *lines, self._pending = (self._pending + data).split(b"\n")
         for line in lines:
             request = json.loads(line)
+            if "end" in request:
+                self._parent.children.end()
+                _say({"ended": True})
+                continue
             slot = request["slot"]
             try:
                 pid = self._parent.children.fork(

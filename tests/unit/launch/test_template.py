@@ -275,3 +275,16 @@ def test_a_template_that_did_not_run_kills_nobody(template):
     os.kill(template.process.pid, signal.SIGCONT)
     time.sleep(0.6)
     assert alive(pid)
+
+
+def test_it_ends_its_children_and_serves_the_next_cluster(template, tmp_path):
+    template.start("x", "worker", do="crash", always="yes")
+    events = [template.event() for _ in range(7)]  # its restarts are used up
+    assert events[-1]["left"] == 0
+    pids = [template.start(str(k), "worker", do="none") for k in range(2)]
+    template.ask(end=True)
+    assert template.event() == {"ended": True}
+    none_alive(pids, 0.1)
+    pid = template.start("x", "worker", do="crash")
+    assert template.event()["left"] == 1  # and are forgotten
+    assert alive(pid_in_place(template, "x", pid))
