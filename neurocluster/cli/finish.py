@@ -44,22 +44,33 @@ def finish(outcome: Outcome, console: Console, *, json: bool, again: str) -> int
         again: Command that goes on with the frames without a result, but for its
             --resume.
     """
-    session, work = outcome.session, outcome.work
-    if session is not None and session.network:
-        part = _part(outcome, session)
-        compared = NOT_COMPARED
-        whole = outcome.error is None and len(part.table.good)
-        if work.config.compare and whole:
-            compared = _compare(outcome, session, part.table, console)
-        with _rescue(outcome):
-            _check_taken(work.folder)
-            _write(outcome, part)
-            summary = _report(outcome, session, part, compared)
-            _print(summary, part, json=json, quiet=console.quiet)
-    work.folder.leave()
+    folder = outcome.work.folder
+    with _rescue(outcome):
+        if (kept := keep(outcome, console)) is not None:
+            _print(*kept, json=json, quiet=console.quiet)
+    folder.leave()
     if not console.quiet:
         console.print(f"Results: {outcome.work.folder.path}", soft_wrap=True)
     return _end(outcome, again)
+
+
+def keep(outcome: Outcome, console: Console) -> tuple[dict[str, Any], Part] | None:
+    """Write what a session left; return it, with the summary; None if there is nothing.
+
+    Raises:
+        ConfigError: The folder takes no more, or is another session's by now.
+    """
+    session, work = outcome.session, outcome.work
+    if session is None or not session.network:
+        return None
+    part = _part(outcome, session)
+    compared = NOT_COMPARED
+    whole = outcome.error is None and len(part.table.good)
+    if work.config.compare and whole:
+        compared = _compare(outcome, session, part.table, console)
+    _check_taken(work.folder)
+    _write(outcome, part)
+    return _report(outcome, session, part, compared), part
 
 
 def nothing_left(work: Work, console: Console) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from neurocluster.cli import clusters, plans, streams
+from neurocluster.cli import clusters, plans, streams, studies
 from neurocluster.cli.app import app
 from neurocluster.cli.options import with_default
 
-__all__ = ["clusters", "main", "plans", "streams"]  # whose import adds the commands
+# Importing these adds the commands.
+__all__ = ["clusters", "main", "plans", "streams", "studies"]
 
 
 def main() -> None:

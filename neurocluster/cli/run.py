@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import uvloop
@@ -15,7 +16,13 @@ from neurocluster.cli.frames import check_images, choose_frames
 from neurocluster.cli.memory import refuse_or_warn
 from neurocluster.cli.progress import warm_with_progress
 from neurocluster.cli.resume import Work, work_of
-from neurocluster.cli.streaming import Outcome, interruptible, stream_frames, to_its_end
+from neurocluster.cli.streaming import (
+    Outcome,
+    Shows,
+    interruptible,
+    stream_frames,
+    to_its_end,
+)
 from neurocluster.cli.terminal import terminal
 from neurocluster.cluster.base import Cluster
 from neurocluster.cluster.local import LocalCluster
@@ -77,23 +84,41 @@ def run_command(
     if not len(work.frames):
         return nothing_left(work, console)
     warm_with_progress(config, fixed, plan, console)
-    folder = work.folder
     make = there.make if there is not None else LocalCluster
-    cluster = make(
-        config, logs=folder.logs, template=template, keeps=True,
-        connection=folder.path / FILE,
-    )  # fmt: skip
-    outcome = uvloop.run(_run(cluster, work, console))
+    outcome = run_work(work, template, console, make)
     return finish(outcome, console, json=json, again=again)
 
 
-async def _run(cluster: Cluster, work: Work, console: Console) -> Outcome:
+def run_work(
+    work: Work, template: Template, console: Console,
+    make: Callable[..., Cluster] = LocalCluster, shows: Shows | None = None,
+) -> Outcome:  # fmt: skip
+    """Start a cluster, stream what there is to do, end the cluster.
+
+    Args:
+        work: What there is to do.
+        template: Forks the processes of this machine.
+        console: For what happens meanwhile.
+        make: Makes the cluster of settings.
+        shows: Shows the progress; None does so as a run of its own.
+    """
+    folder = work.folder
+    cluster = make(
+        work.config, logs=folder.logs, template=template, keeps=True,
+        connection=folder.path / FILE,
+    )  # fmt: skip
+    return uvloop.run(_run(cluster, work, console, shows))
+
+
+async def _run(
+    cluster: Cluster, work: Work, console: Console, shows: Shows | None
+) -> Outcome:
     outcome = Outcome(None, work)
     try:
         with interruptible(outcome):
             await cluster.open()
             outcome.session = cluster.session
-            await stream_frames(outcome, console)
+            await stream_frames(outcome, console, shows)
     finally:
         await to_its_end(cluster.close())
     if isinstance(outcome.error, ClusterError):

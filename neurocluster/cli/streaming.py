@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Coroutine, Iterator
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from rich.console import Console
 
@@ -75,8 +75,25 @@ async def to_its_end(closing: Coroutine[Any, Any, None]) -> None:
     task.result()
 
 
-async def stream_frames(outcome: Outcome, console: Console) -> None:
+class Shows(Protocol):
+    """Show how far a stream is."""
+
+    def add(self, chunk: Chunk) -> None:
+        """Count a chunk of finished frames."""
+
+    def finish(self) -> None:
+        """Show the last count."""
+
+
+async def stream_frames(
+    outcome: Outcome, console: Console, shows: Shows | None = None
+) -> None:
     """Stream frames through an open session into an outcome; close the session.
+
+    Args:
+        outcome: Has the session, and takes what comes.
+        console: For the roster, faults and, unless others do so, the progress.
+        shows: Shows the progress in place of a bar of its own.
 
     Raises:
         ConfigError: The cluster runs another network than the run that goes on.
@@ -96,7 +113,10 @@ async def stream_frames(outcome: Outcome, console: Console) -> None:
     session.on_recovery(lambda recovery: _tell(recovery, console))
     session.submit(flat)
     labels = None if data.labels is None else data.labels[frames]
-    with FrameProgress(console, len(flat), labels) as progress:
+    with contextlib.ExitStack() as stack:
+        progress = shows or stack.enter_context(
+            FrameProgress(console, len(flat), labels)
+        )
         watch = asyncio.create_task(_bounded_drain(outcome))
         try:
             async for chunk in session.chunks():

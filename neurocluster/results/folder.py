@@ -121,7 +121,7 @@ def make_folder(out: str | None, name: str) -> RunFolder:
     try:
         path.mkdir(parents=True, exist_ok=True)
         if out is None:
-            path = _new_folder(path, name)
+            path = new_folder(path, name)
         elif any(path.iterdir()):
             message = f"out: folder {path} is not empty; give a new one"
             raise ConfigError(message)
@@ -134,8 +134,12 @@ def make_folder(out: str | None, name: str) -> RunFolder:
     return RunFolder(path)
 
 
-def _new_folder(base: Path, name: str) -> Path:
-    """Make a folder that nobody has, also where two runs start in one second."""
+def new_folder(base: Path, name: str) -> Path:
+    """Make a folder that nobody has, also where two runs start in one second.
+
+    Raises:
+        OSError: It cannot be made.
+    """
     now = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     for count in itertools.count(1):
         path = base / (f"{now}-{name}" + (f"-{count}" if count > 1 else ""))

@@ -1,0 +1,1 @@
+"""Run a grid of settings in interleaved rounds, and judge what it shows."""

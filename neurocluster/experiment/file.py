@@ -1,0 +1,288 @@
+"""Read an experiment's file; everything in it is checked before the first run.
+
+`configs/experiments/README.md` describes the form.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from neurocluster.config import RunConfig, unknown_key
+from neurocluster.errors import ConfigError
+from neurocluster.experiment.cells import CASE, WORKERS, Cell, columns_of, cross
+from neurocluster.experiment.hypothesis import Hypothesis
+from neurocluster.experiment.stated import hypothesis_of
+from neurocluster.model.load import load_network
+from neurocluster.model.partition import make_plan
+from neurocluster.model.placement import check_pins
+from neurocluster.model.split import parse_splits
+
+TOP: Final = (
+    "name", "description", "repetitions", "warm_up_frames", "frames", "seed",
+    "keep_frames", "settings", "grid", "case", "report", "hypothesis",
+)  # fmt: skip
+OWN: Final = {
+    "out": "results go into the experiment's folder; name it by --out",
+    "name": "the experiment has a name, and so has each [[case]]",
+    "frames": "write it at the top of the file, for all runs",
+}
+"""Settings of a run that are not an experiment's to set, and what is instead."""
+SETTINGS: Final = {f.name for f in dataclasses.fields(RunConfig)} - set(OWN)
+MOST_RUNS: Final = 100_000
+MOST: Final = {"repetitions": 1000, "warm_up_frames": 10**9, "frames": 10**9}
+LEAST: Final = {"repetitions": 1, "warm_up_frames": 0, "frames": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How results are drawn.
+
+    Attributes:
+        x: Column of the horizontal axis.
+        lines: Axis with a line for each value, the first of which ratios refer to;
+            empty if there is one line.
+    """
+
+    x: str
+    lines: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """An experiment, as its file has it.
+
+    Attributes:
+        document: The file's content.
+        frames: Of each run; None is all of the data.
+        warm_up: First frames of each run that count for no time.
+        seed: Of the order of runs and of the intervals.
+        keep_frames: Keep frames.csv of each run.
+        columns: Settings that tell cells apart; see `cells.columns_of`.
+    """
+
+    name: str
+    document: Mapping[str, Any]
+    repetitions: int
+    warm_up: int
+    frames: int | None
+    seed: int
+    keep_frames: bool
+    columns: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    report: Report
+    hypotheses: tuple[Hypothesis, ...]
+
+
+def read_experiment(path: str | Path) -> Experiment:
+    """Read an experiment's file.
+
+    Raises:
+        ConfigError: It cannot be read, or something in it is wrong; the message names
+            file and table.
+        ModelError: A network, threshold or split of a cell cannot work.
+    """
+    try:
+        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"cannot read experiment {path}: {error.strerror}"
+        raise ConfigError(message) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"experiment {path} is no TOML: {error}"
+        raise ConfigError(message) from error
+    try:
+        return experiment_of(document)
+    except ConfigError as error:
+        message = f"experiment {path}: {error}"
+        raise ConfigError(message) from error
+
+
+def experiment_of(document: Mapping[str, Any]) -> Experiment:
+    """Return an experiment of a file's content; see `read_experiment`."""
+    for key in document:
+        if key not in TOP:
+            message = f"top: {key!r} is a setting; write it in [settings] or [grid]"
+            if key not in SETTINGS:
+                message = unknown_key(key, set(TOP), "top")
+            raise ConfigError(message)
+    grid, cases = _grid(document), _cases(document)
+    settings = _settings(_table(document, "settings"), "[settings]")
+    elsewhere = {*settings, *itertools.chain(*cases.values())}
+    for key in grid:
+        if key in elsewhere:
+            message = f"[grid]: {key} is also in [settings] or a [[case]]; leave one"
+            raise ConfigError(message)
+    frames = _number(document, "frames", None)
+    base = RunConfig(compare=False).replace(**settings, frames=frames)
+    cells = [_planned(cell) for cell in cross(base, grid, cases)]
+    repetitions = _number(document, "repetitions", 5) or 0
+    if len(cells) * repetitions > MOST_RUNS:
+        message = (
+            f"{len(cells):,} cells x {repetitions} runs; {MOST_RUNS:,} are the most"
+        )
+        raise ConfigError(message)
+    warm_up = _number(document, "warm_up_frames", 0) or 0
+    if frames is not None and warm_up > frames - 2:
+        message = f"top: warm_up_frames: {warm_up} of {frames} leave fewer than 2"
+        raise ConfigError(message)
+    columns = columns_of(grid, cases)
+    return Experiment(
+        name=_name(document),
+        document=document,
+        repetitions=repetitions,
+        warm_up=warm_up,
+        frames=frames,
+        seed=_seed(document),
+        keep_frames=_flag(document, "keep_frames", default=True),
+        columns=columns,
+        cells=tuple(cells),
+        report=_report(_table(document, "report"), columns, cells),
+        hypotheses=_hypotheses(document, columns, cells),
+    )
+
+
+def _name(document: Mapping[str, Any]) -> str:
+    name = document.get("name")
+    if not isinstance(name, str) or not name or "/" in name or "\0" in name:
+        message = f"top: name: {name!r} must be a plain word"
+        raise ConfigError(message)
+    return name
+
+
+def _number(document: Mapping[str, Any], key: str, default: int | None) -> int | None:
+    value = document.get(key, default)
+    if key not in document:
+        return default
+    if type(value) is not int or not LEAST[key] <= value <= MOST[key]:
+        message = (
+            f"top: {key}: {value!r} must be a number from {LEAST[key]} to {MOST[key]:,}"
+        )
+        raise ConfigError(message)
+    return value
+
+
+def _seed(document: Mapping[str, Any]) -> int:
+    value = document.get("seed", 0)
+    if type(value) is not int or value < 0:
+        message = f"top: seed: {value!r} must be a number from 0"
+        raise ConfigError(message)
+    return value
+
+
+def _flag(document: Mapping[str, Any], key: str, *, default: bool) -> bool:
+    value = document.get(key, default)
+    if type(value) is not bool:
+        message = f"top: {key}: {value!r} is neither true nor false"
+        raise ConfigError(message)
+    return value
+
+
+def _table(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    table = document.get(key, {})
+    if not isinstance(table, Mapping):
+        message = f"top: {key} must be a table: [{key}]"
+        raise ConfigError(message)
+    return table
+
+
+def _tables(document: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+    tables = document.get(key, [])
+    if not isinstance(tables, list) or not all(isinstance(t, Mapping) for t in tables):
+        message = f"top: {key} must be tables: [[{key}]]"
+        raise ConfigError(message)
+    return tables
+
+
+def _settings(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return settings of runs as `RunConfig` has them; errors name their table."""
+    found = {}
+    for key, value in table.items():
+        if key in OWN:
+            message = f"{where}: {key} is not set here; {OWN[key]}"
+            raise ConfigError(message)
+        if key not in SETTINGS:
+            raise ConfigError(unknown_key(key, SETTINGS, where))
+        try:
+            found[key] = getattr(RunConfig().replace(**{key: value}), key)
+        except ConfigError as error:
+            message = f"{where}: {error}"
+            raise ConfigError(message) from error
+    return found
+
+
+def _grid(document: Mapping[str, Any]) -> dict[str, list[Any]]:
+    grid: dict[str, list[Any]] = {}
+    for key, values in _table(document, "grid").items():
+        if key in SETTINGS and (not isinstance(values, list) or not values):
+            message = f"[grid]: {key}: {values!r} is no list of values"
+            raise ConfigError(message)
+        several = values if isinstance(values, list) else [values]
+        grid[key] = [_settings({key: value}, "[grid]")[key] for value in several]
+        for one, other in itertools.combinations(grid[key], 2):
+            if one == other:
+                message = f"[grid]: {key}: {one!r} is there twice"
+                raise ConfigError(message)
+    return grid
+
+
+def _cases(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    cases: dict[str, dict[str, Any]] = {}
+    for number, table in enumerate(_tables(document, CASE), 1):
+        name = table.get("name")
+        if not isinstance(name, str) or not name.strip():
+            message = f"[[case]] {number}: it needs a name"
+            raise ConfigError(message)
+        if name in cases:
+            message = f"[[case]] {number}: the name {name!r} is there twice"
+            raise ConfigError(message)
+        others = {key: value for key, value in table.items() if key != "name"}
+        cases[name] = _settings(others, f"[[case]] {name}")
+    return cases
+
+
+def _planned(cell: Cell) -> Cell:
+    """Return a cell with the number of its workers; see that its plan can work."""
+    config = cell.config
+    plan = make_plan(load_network(config.network), parse_splits(config.split))
+    check_pins(plan, (), config.place)
+    return dataclasses.replace(cell, workers=len(plan.partitions))
+
+
+def _report(
+    table: Mapping[str, Any], columns: Sequence[str], cells: Sequence[Cell]
+) -> Report:
+    axes, known = tuple(cells[0].at), {*columns, WORKERS}
+    for key, value in table.items():
+        if key not in ("x", "lines"):
+            raise ConfigError(unknown_key(key, {"x", "lines"}, "[report]"))
+        if value not in (known if key == "x" else axes):
+            told = ", ".join(sorted(known) if key == "x" else axes) or "none"
+            message = f"[report]: {key}: {value!r} is none of what varies: {told}"
+            raise ConfigError(message)
+    x = table.get("x", next((axis for axis in axes if axis != CASE), WORKERS))
+    default = CASE if CASE in axes and x != CASE else ""
+    return Report(x, table.get("lines", default))
+
+
+def _hypotheses(
+    document: Mapping[str, Any], columns: Sequence[str], cells: Sequence[Cell]
+) -> tuple[Hypothesis, ...]:
+    found: list[Hypothesis] = []
+    for number, table in enumerate(_tables(document, "hypothesis"), 1):
+        where = f"[[hypothesis]] {table.get('name', number)}"
+        try:
+            one = hypothesis_of(table, {*columns, WORKERS})
+            if one.name in {other.name for other in found}:
+                message = "the name is there twice"
+                raise ConfigError(message)
+            one.check(cells)
+        except ConfigError as error:
+            message = f"{where}: {error}"
+            raise ConfigError(message) from error
+        found.append(one)
+    return tuple(found)
