@@ -22,6 +22,7 @@ from neurocluster.cli.resume import Work, work_of
 from neurocluster.cli.rounds import RoundsProgress, Stop
 from neurocluster.cli.run import run_work
 from neurocluster.cli.streaming import Outcome as Streamed
+from neurocluster.cli.streaming import Shows
 from neurocluster.cli.terminal import paper, terminal
 from neurocluster.errors import ClusterStopped, ConfigError
 from neurocluster.experiment.cells import Cell
@@ -43,15 +44,12 @@ from neurocluster.model.split import parse_splits
 from neurocluster.results.folder import new_folder
 
 
-def experiment_command(
-    file: Path, out: Path | None, template: Template, *, json: bool, quiet: bool
-) -> int:
+def experiment_command(file: Path, out: Path | None, *, json: bool, quiet: bool) -> int:
     """Run an experiment, or what is left of it; return the exit code.
 
     Args:
         file: The experiment.
         out: Its folder; None makes one below ``runs/``.
-        template: Forks all processes; one that has ended is replaced.
         json: Print cells and outcomes as JSON in place of tables.
         quiet: Print errors only.
 
@@ -69,8 +67,7 @@ def experiment_command(
             sessions = Sessions(folder.files)
             _told_again(folder, sessions)
             sessions.write(ended=False)
-            _warm(experiment, console)
-            whole = _conducted(experiment, folder, template, console)
+            whole = _conducted(experiment, folder, console)
             sessions.write(ended=True)
         outcomes = _write(experiment, folder)
     _print(experiment, folder, outcomes, json=json, quiet=quiet)
@@ -155,14 +152,17 @@ def _warm(experiment: Experiment, console: Console) -> None:
 
 
 def _conducted(
-    experiment: Experiment, folder: ExperimentFolder, template: Template,
-    console: Console,
-) -> bool:  # fmt: skip
+    experiment: Experiment, folder: ExperimentFolder, console: Console
+) -> bool:
     """Make the runs that are left; tell whether there are none any more."""
-    with Stop() as stop, RoundsProgress(console, experiment, stop) as progress:
-        runner = Runner(experiment, template, stop, progress)
+    template = spawn_template()  # first: it imports while we compile
+    with Stop() as stop:
+        runner = Runner(experiment, template, stop)
         try:
-            return conduct(experiment, folder, runner.run, progress)
+            _warm(experiment, console)
+            with RoundsProgress(console, experiment, stop) as progress:
+                runner.shows = progress
+                return conduct(experiment, folder, runner.run, progress)
         except KeyboardInterrupt:  # a second one, or between two loops
             return False
         finally:
@@ -170,15 +170,16 @@ def _conducted(
 
 
 class Runner:
-    """Make single runs; `close` ends the template that it put in place of another."""
+    """Make single runs; `close` ends the process that forks all of theirs.
 
-    def __init__(
-        self, experiment: Experiment, template: Template, stop: Stop,
-        progress: RoundsProgress,
-    ) -> None:  # fmt: skip
-        """Take the template of all runs, which stays the caller's."""
-        self._experiment, self._stop, self._progress = experiment, stop, progress
-        self._given = self._template = template
+    Attributes:
+        shows: Shows the frames of the run under way; None shows nothing.
+    """
+
+    def __init__(self, experiment: Experiment, template: Template, stop: Stop) -> None:
+        """Take over a template; one that ends with a run is replaced."""
+        self._experiment, self._template, self._stop = experiment, template, stop
+        self.shows: Shows | None = None
         self._silent = Console(quiet=True)
 
     def run(self, turn: Turn, cell: Cell, path: Path) -> Run | None:
@@ -212,15 +213,14 @@ class Runner:
             self._template = spawn_template()
         lent = self._template.lend()
         try:
-            return run_work(work, lent, self._silent, shows=self._progress)
+            return run_work(work, lent, self._silent, shows=self.shows)
         finally:
             lent.discard()
             self._stop.listen()  # the loop that has ended took the signals with it
 
     def close(self) -> None:
-        """End a template of its own."""
-        if self._template is not self._given:
-            self._template.discard()
+        """End the template."""
+        self._template.discard()
 
 
 def _status(streamed: Streamed, summary: dict[str, Any] | None) -> tuple[str, str]:

@@ -34,15 +34,30 @@ def experiment(
     """
 
     def action() -> int:
+        from neurocluster.cli.experiment import experiment_command
+
         log_level(log)
-        from neurocluster.launch.spawn import spawn_template
+        return experiment_command(file, out, json=json, quiet=quiet)
 
-        template = spawn_template()  # first: it imports while we do
-        try:
-            from neurocluster.cli.experiment import experiment_command
+    guarded(action)
 
-            return experiment_command(file, out, template, json=json, quiet=quiet)
-        finally:
-            template.discard()
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="Folder of a run.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
+    json: Json = False,
+) -> None:
+    """Compare two runs frame by frame, or two experiments cell by cell.
+
+    Ratios are of the first to the second. Speeds are compared at the same window only.
+
+    Example: neurocluster compare runs/20260101-120000-run runs/20260101-120500-run
+    """
+
+    def action() -> int:
+        from neurocluster.cli.compare import compare_command
+
+        return compare_command(first, second, json=json)
 
     guarded(action)

@@ -65,7 +65,7 @@ def measure(
     found["recoveries"] = len(summary["recoveries"])
     found["frames_per_second"] = rate(done, warm_up)
     found |= _latencies((done - started)[warm_up:])
-    found |= _traffic(links, len(rows))
+    found |= traffic(links, len(rows))
     for name in SPENT:
         found[f"{name}_per_frame"] = _over(_total(members, name, gaps=True), len(rows))
     return {name: found[name] for name in QUANTITIES}
@@ -93,7 +93,8 @@ def _latencies(latency: I64) -> dict[str, float | None]:
     return {f"latency_ns_{k}": v for k, v in {**found, "mean": mean}.items()}
 
 
-def _traffic(links: Sequence[Line], frames: int) -> dict[str, float | None]:
+def traffic(links: Sequence[Line], frames: int) -> dict[str, float | None]:
+    """Return what links carried, of lines of links.csv and the number of frames."""
     names = ("spikes_sent", "spikes_received", "packets", "bytes", "blocked_ns")
     total = {name: _total(links, name) for name in names}
     sent, got = total["spikes_sent"], total["spikes_received"]

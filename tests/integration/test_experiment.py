@@ -24,7 +24,6 @@ name = "small"
 repetitions = 2
 warm_up_frames = 10
 frames = 100
-keep_frames = false
 [settings]
 threshold = 0.7
 compare = true
@@ -101,7 +100,7 @@ def test_each_run_has_its_folder(stopped):
         assert int(line["frames"]) == summary["frames"] == 100
         assert (folder / "links.csv").exists()
         assert (folder / "workers.csv").exists()
-        assert not (folder / "frames.csv").exists()
+        assert len(table(folder, "frames.csv")) == 100
         assert float(line["frames_per_second"]) > 0
         assert float(line["spikes_lost"]) == 0
         flipped = summary["one_process"]["decisions_flipped"]
@@ -150,6 +149,26 @@ def test_what_is_complete_is_told_again_as_json(stopped):
     assert lines(out) == before
 
 
+def test_its_runs_can_be_compared(stopped):
+    _, out, *_ = stopped
+    chains = [k["run"] for k in lines(out) if k["case"] == "chain"]
+    cuts = [k["run"] for k in lines(out) if k["case"] == "cut"]
+    runs = [out / "runs" / f"{int(k):03}" for k in (*chains, cuts[0])]
+    done = neurocluster("compare", *runs[:2], "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    rows = {row["quantity"]: row for row in found["rows"]}
+    assert found["comparable"]
+    assert rows["decisions that differ"]["a"] == 0  # a chain's order is unique
+    assert rows["spikes_per_neuron"]["ratio"] == 1
+    assert rows["spikes_sent_per_frame"]["ratio"] == 1
+    speed = rows["latency_ns_p50"]
+    assert speed["low"] <= speed["ratio"] <= speed["high"]
+    done = neurocluster("compare", runs[0], runs[2])
+    assert done.returncode == 0, done.stderr
+    assert "Settings that differ: split (default) / conv1=rows:2" in done.stdout
+
+
 def test_a_changed_file_is_refused(stopped, tmp_path):
     _, out, *_ = stopped
     other = tmp_path / "small.toml"
@@ -163,8 +182,8 @@ def test_a_changed_file_is_refused(stopped, tmp_path):
 def test_a_disturbed_run_is_noted_and_repeated(tmp_path):
     file, out = tmp_path / "one.toml", tmp_path / "out"
     file.write_text(
-        'name = "one"\nrepetitions = 1\nframes = 1500\n[settings]\nwindow = 1\n'
-        "threshold = 0.5\n"
+        'name = "one"\nrepetitions = 1\nframes = 1500\nkeep_frames = false\n'
+        "[settings]\nwindow = 1\nthreshold = 0.5\n"
     )
     process = start("experiment", file, "--out", out, "--quiet")
     path = out / "runs" / "001" / "roster.json"
@@ -183,6 +202,8 @@ def test_a_disturbed_run_is_noted_and_repeated(tmp_path):
     ]
     assert float(speed["median"]) == float(second["frames_per_second"])
     assert not alive(victim)
+    assert not (out / "runs" / "002" / "frames.csv").exists()
+    assert (out / "runs" / "002" / "summary.json").exists()
 
 
 def test_mistakes_are_named_before_the_first_run(tmp_path):
