@@ -4,39 +4,31 @@ from __future__ import annotations
 
 import json as json_
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from neurocluster.bench.processes import core_count
 from neurocluster.cli.endpoint import RUNS
 from neurocluster.cli.exits import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
-from neurocluster.cli.finish import keep
 from neurocluster.cli.frames import check_images, choose_frames
 from neurocluster.cli.memory import refuse_or_warn
 from neurocluster.cli.progress import warm_with_progress
-from neurocluster.cli.resume import Work, work_of
 from neurocluster.cli.rounds import RoundsProgress, Stop
-from neurocluster.cli.run import run_work
-from neurocluster.cli.streaming import Outcome as Streamed
-from neurocluster.cli.streaming import Shows
+from neurocluster.cli.runner import Runner
 from neurocluster.cli.terminal import paper, terminal
-from neurocluster.errors import ClusterStopped, ConfigError
-from neurocluster.experiment.cells import Cell
+from neurocluster.errors import ConfigError
 from neurocluster.experiment.conduct import complete, conduct
-from neurocluster.experiment.environment import Sessions, now
+from neurocluster.experiment.environment import Sessions
 from neurocluster.experiment.file import Experiment, read_experiment
-from neurocluster.experiment.folder import ExperimentFolder, load_now
+from neurocluster.experiment.folder import ExperimentFolder
 from neurocluster.experiment.outcomes import Outcome, judge
-from neurocluster.experiment.quantities import measure
 from neurocluster.experiment.report import print_experiment
-from neurocluster.experiment.runs import Run, Samples
-from neurocluster.experiment.schedule import DISTURBED, DONE, FAILED, Turn, usable
+from neurocluster.experiment.runs import Samples
+from neurocluster.experiment.schedule import usable
 from neurocluster.launch.memory import MemoryBound
-from neurocluster.launch.spawn import Template, spawn_template
+from neurocluster.launch.spawn import spawn_template
 from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan
@@ -65,7 +57,7 @@ def experiment_command(file: Path, out: Path | None, *, json: bool, quiet: bool)
         whole = complete(experiment, folder)
         if not whole:
             sessions = Sessions(folder.files)
-            _told_again(folder, sessions)
+            _told_again(folder, sessions, console)
             sessions.write(ended=False)
             whole = _conducted(experiment, folder, console)
             sessions.write(ended=True)
@@ -98,9 +90,10 @@ def _new_folder(name: str) -> Path:
         raise ConfigError(message) from error
 
 
-def _told_again(folder: ExperimentFolder, sessions: Sessions) -> None:
+def _told_again(folder: ExperimentFolder, sessions: Sessions, console: Console) -> None:
     if count := len(folder.runs):
-        print(f"going on with {folder.path}, which has {count} runs", file=sys.stderr)
+        text = f"going on with {folder.path}, which has {count} runs"
+        console.print(text, soft_wrap=True)
     if different := sessions.differences():
         print(
             f"warning: {', '.join(different)} differ from the first session's; see "
@@ -167,71 +160,6 @@ def _conducted(
             return False
         finally:
             runner.close()
-
-
-class Runner:
-    """Make single runs; `close` ends the process that forks all of theirs.
-
-    Attributes:
-        shows: Shows the frames of the run under way; None shows nothing.
-    """
-
-    def __init__(self, experiment: Experiment, template: Template, stop: Stop) -> None:
-        """Take over a template; one that ends with a run is replaced."""
-        self._experiment, self._template, self._stop = experiment, template, stop
-        self.shows: Shows | None = None
-        self._silent = Console(quiet=True)
-
-    def run(self, turn: Turn, cell: Cell, path: Path) -> Run | None:
-        """Make a run; None if it was interrupted."""
-        started, begin, load = now(), time.monotonic(), load_now()
-        config = cell.config.replace(out=str(path), name=self._experiment.name)
-        data, frames = choose_frames(config)
-        work = work_of(config, data, frames, None)
-        streamed = self._streamed(work)
-        kept = keep(streamed, self._silent)
-        work.folder.leave()
-        if streamed.interrupted or isinstance(streamed.error, ClusterStopped):
-            return None
-        if not self._experiment.keep_frames:
-            work.folder.remove("frames.csv")
-        values: dict[str, float | None] = {}
-        count = 0
-        if kept is not None:
-            summary, part = kept
-            count = len(part.table.frames)
-            values = measure(
-                summary, part.table, part.links, part.workers, self._experiment.warm_up
-            )
-        status, reason = _status(streamed, summary if kept else None)
-        seconds = round(time.monotonic() - begin, 3)
-        return Run(turn, status, reason, started, seconds, load, count, values)
-
-    def _streamed(self, work: Work) -> Streamed:
-        if not self._template.alive:
-            self.close()
-            self._template = spawn_template()
-        lent = self._template.lend()
-        try:
-            return run_work(work, lent, self._silent, shows=self.shows)
-        finally:
-            lent.discard()
-            self._stop.listen()  # the loop that has ended took the signals with it
-
-    def close(self) -> None:
-        """End the template."""
-        self._template.discard()
-
-
-def _status(streamed: Streamed, summary: dict[str, Any] | None) -> tuple[str, str]:
-    """Return how a run ended, and why it does not count if it does not."""
-    if streamed.error is not None:
-        return FAILED, str(streamed.error).splitlines()[0]
-    if summary is None:
-        return FAILED, "it left no results"
-    if recoveries := summary["recoveries"]:
-        return DISTURBED, str(recoveries[0]["reason"]).splitlines()[0]
-    return DONE, ""
 
 
 def _write(experiment: Experiment, folder: ExperimentFolder) -> Sequence[Outcome]:

@@ -62,6 +62,9 @@ class RoundsProgress:
 
     It shows the frames of the run under way, too. Nothing is drawn by a thread, which
     would take processor time from what is measured.
+
+    Attributes:
+        frames: Of the run under way.
     """
 
     def __init__(self, console: Console, experiment: Experiment, stop: Stop) -> None:
@@ -76,8 +79,8 @@ class RoundsProgress:
             disable=console.quiet or not console.is_terminal,
         )  # fmt: skip
         self._bar = self._progress.add_task("experiment", total=1.0, left="")
-        self._made = self._frames = 0
-        self._whole = 1
+        self.frames = 1
+        self._made = self._done = 0
         self._shown = 0.0
 
     def __enter__(self) -> Self:
@@ -99,7 +102,7 @@ class RoundsProgress:
 
     def begin(self, turn: Turn, cell: Cell, left: int) -> None:
         """Show the run that begins."""
-        self._frames, self._whole = 0, cell.config.frames or 10_000
+        self._done = 0
         total = self._made + left
         again = f", attempt {turn.attempt}" if turn.attempt > 1 else ""
         what = f"run {self._made + 1} of {total}: {cell.label}{again}"
@@ -109,7 +112,7 @@ class RoundsProgress:
     def end(self, run: Run, cell: Cell, left: int, seconds: float) -> None:
         """Print a line for the run that ended."""
         self._made += 1
-        self._frames = 0
+        self._done = 0
         turn, total = run.turn, self._made + left
         told = _figures(run) if not run.reason else f"{run.status}: {run.reason}"
         ahead = f"; about {duration(seconds)} left" if left else ""
@@ -124,7 +127,7 @@ class RoundsProgress:
 
     def add(self, chunk: Chunk) -> None:
         """Count frames of the run under way; show them if the last news are old."""
-        self._frames += len(chunk.frames)
+        self._done += len(chunk.frames)
         if time.monotonic() - self._shown > REFRESH_S:
             self._show()
 
@@ -133,7 +136,7 @@ class RoundsProgress:
 
     def _show(self) -> None:
         self._shown = time.monotonic()
-        share = min(self._frames / self._whole, 1.0)
+        share = min(self._done / self.frames, 1.0)
         self._progress.update(self._bar, completed=self._made + share)
         if not self._progress.disable:
             self._progress.refresh()

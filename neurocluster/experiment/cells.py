@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from neurocluster.config import TABLES, RunConfig
+from neurocluster.errors import ConfigError
 
 CASE: Final = "case"
 WORKERS: Final = "workers"
@@ -60,7 +61,7 @@ def cross(
 
     Args:
         base: Settings that all cells have, unless a case says otherwise.
-        grid: Values by setting.
+        grid: Values by setting, as `RunConfig` has them.
         cases: Settings by the case's name; empty if there are none.
 
     Raises:
@@ -69,10 +70,16 @@ def cross(
     found: list[Cell] = []
     for name, varied in cases.items() if cases else [("", {})]:
         for values in itertools.product(*grid.values()):
-            config = base.replace(**varied, **dict(zip(grid, values, strict=True)))
             at = {CASE: name} if cases else {}
-            at |= {key: getattr(config, key) for key in grid}
-            found.append(Cell(len(found) + 1, at, config))
+            at |= dict(zip(grid, values, strict=True))
+            cell = Cell(len(found) + 1, at, base)
+            try:
+                varying = {key: value for key, value in at.items() if key != CASE}
+                config = base.replace(**varied, **varying)
+            except ConfigError as error:
+                message = f"cell {cell.label}: {error}"
+                raise ConfigError(message) from error
+            found.append(dataclasses.replace(cell, config=config))
     return found
 
 

@@ -14,10 +14,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from neurocluster.config import RunConfig, unknown_key
-from neurocluster.errors import ConfigError
+from neurocluster.errors import ConfigError, ModelError
 from neurocluster.experiment.cells import CASE, WORKERS, Cell, columns_of, cross
 from neurocluster.experiment.hypothesis import Hypothesis
-from neurocluster.experiment.stated import hypothesis_of
+from neurocluster.experiment.keys import (
+    flag_of,
+    name_of,
+    number_of,
+    seed_of,
+    table_of,
+    tables_of,
+)
+from neurocluster.experiment.stated import hypotheses_of
 from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan
 from neurocluster.model.placement import check_pins
@@ -35,8 +43,6 @@ OWN: Final = {
 """Settings of a run that are not an experiment's to set, and what is instead."""
 SETTINGS: Final = {f.name for f in dataclasses.fields(RunConfig)} - set(OWN)
 MOST_RUNS: Final = 100_000
-MOST: Final = {"repetitions": 1000, "warm_up_frames": 10**9, "frames": 10**9}
-LEAST: Final = {"repetitions": 1, "warm_up_frames": 0, "frames": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,91 +117,39 @@ def experiment_of(document: Mapping[str, Any]) -> Experiment:
                 message = unknown_key(key, set(TOP), "top")
             raise ConfigError(message)
     grid, cases = _grid(document), _cases(document)
-    settings = _settings(_table(document, "settings"), "[settings]")
+    settings = _settings(table_of(document, "settings"), "[settings]")
     elsewhere = {*settings, *itertools.chain(*cases.values())}
     for key in grid:
         if key in elsewhere:
             message = f"[grid]: {key} is also in [settings] or a [[case]]; leave one"
             raise ConfigError(message)
-    frames = _number(document, "frames", None)
+    frames = number_of(document, "frames", None)
     base = RunConfig(compare=False).replace(**settings, frames=frames)
     cells = [_planned(cell) for cell in cross(base, grid, cases)]
-    repetitions = _number(document, "repetitions", 5) or 0
+    repetitions = number_of(document, "repetitions", 5) or 0
     if len(cells) * repetitions > MOST_RUNS:
         message = (
             f"{len(cells):,} cells x {repetitions} runs; {MOST_RUNS:,} are the most"
         )
         raise ConfigError(message)
-    warm_up = _number(document, "warm_up_frames", 0) or 0
+    warm_up = number_of(document, "warm_up_frames", 0) or 0
     if frames is not None and warm_up > frames - 2:
         message = f"top: warm_up_frames: {warm_up} of {frames} leave fewer than 2"
         raise ConfigError(message)
     columns = columns_of(grid, cases)
     return Experiment(
-        name=_name(document),
+        name=name_of(document),
         document=document,
         repetitions=repetitions,
         warm_up=warm_up,
         frames=frames,
-        seed=_seed(document),
-        keep_frames=_flag(document, "keep_frames", default=True),
+        seed=seed_of(document),
+        keep_frames=flag_of(document, "keep_frames", default=True),
         columns=columns,
         cells=tuple(cells),
-        report=_report(_table(document, "report"), columns, cells),
-        hypotheses=_hypotheses(document, columns, cells),
+        report=_report(table_of(document, "report"), columns, cells),
+        hypotheses=hypotheses_of(document, columns, cells),
     )
-
-
-def _name(document: Mapping[str, Any]) -> str:
-    name = document.get("name")
-    if not isinstance(name, str) or not name or "/" in name or "\0" in name:
-        message = f"top: name: {name!r} must be a plain word"
-        raise ConfigError(message)
-    return name
-
-
-def _number(document: Mapping[str, Any], key: str, default: int | None) -> int | None:
-    value = document.get(key, default)
-    if key not in document:
-        return default
-    if type(value) is not int or not LEAST[key] <= value <= MOST[key]:
-        message = (
-            f"top: {key}: {value!r} must be a number from {LEAST[key]} to {MOST[key]:,}"
-        )
-        raise ConfigError(message)
-    return value
-
-
-def _seed(document: Mapping[str, Any]) -> int:
-    value = document.get("seed", 0)
-    if type(value) is not int or value < 0:
-        message = f"top: seed: {value!r} must be a number from 0"
-        raise ConfigError(message)
-    return value
-
-
-def _flag(document: Mapping[str, Any], key: str, *, default: bool) -> bool:
-    value = document.get(key, default)
-    if type(value) is not bool:
-        message = f"top: {key}: {value!r} is neither true nor false"
-        raise ConfigError(message)
-    return value
-
-
-def _table(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    table = document.get(key, {})
-    if not isinstance(table, Mapping):
-        message = f"top: {key} must be a table: [{key}]"
-        raise ConfigError(message)
-    return table
-
-
-def _tables(document: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
-    tables = document.get(key, [])
-    if not isinstance(tables, list) or not all(isinstance(t, Mapping) for t in tables):
-        message = f"top: {key} must be tables: [[{key}]]"
-        raise ConfigError(message)
-    return tables
 
 
 def _settings(table: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -217,7 +171,7 @@ def _settings(table: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def _grid(document: Mapping[str, Any]) -> dict[str, list[Any]]:
     grid: dict[str, list[Any]] = {}
-    for key, values in _table(document, "grid").items():
+    for key, values in table_of(document, "grid").items():
         if key in SETTINGS and (not isinstance(values, list) or not values):
             message = f"[grid]: {key}: {values!r} is no list of values"
             raise ConfigError(message)
@@ -232,7 +186,7 @@ def _grid(document: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 def _cases(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     cases: dict[str, dict[str, Any]] = {}
-    for number, table in enumerate(_tables(document, CASE), 1):
+    for number, table in enumerate(tables_of(document, CASE), 1):
         name = table.get("name")
         if not isinstance(name, str) or not name.strip():
             message = f"[[case]] {number}: it needs a name"
@@ -248,8 +202,12 @@ def _cases(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def _planned(cell: Cell) -> Cell:
     """Return a cell with the number of its workers; see that its plan can work."""
     config = cell.config
-    plan = make_plan(load_network(config.network), parse_splits(config.split))
-    check_pins(plan, (), config.place)
+    try:
+        plan = make_plan(load_network(config.network), parse_splits(config.split))
+        check_pins(plan, (), config.place)
+    except ModelError as error:
+        error.add_note(f"in the experiment's cell: {cell.label}")
+        raise
     return dataclasses.replace(cell, workers=len(plan.partitions))
 
 
@@ -267,22 +225,3 @@ def _report(
     x = table.get("x", next((axis for axis in axes if axis != CASE), WORKERS))
     default = CASE if CASE in axes and x != CASE else ""
     return Report(x, table.get("lines", default))
-
-
-def _hypotheses(
-    document: Mapping[str, Any], columns: Sequence[str], cells: Sequence[Cell]
-) -> tuple[Hypothesis, ...]:
-    found: list[Hypothesis] = []
-    for number, table in enumerate(_tables(document, "hypothesis"), 1):
-        where = f"[[hypothesis]] {table.get('name', number)}"
-        try:
-            one = hypothesis_of(table, {*columns, WORKERS})
-            if one.name in {other.name for other in found}:
-                message = "the name is there twice"
-                raise ConfigError(message)
-            one.check(cells)
-        except ConfigError as error:
-            message = f"{where}: {error}"
-            raise ConfigError(message) from error
-        found.append(one)
-    return tuple(found)

@@ -1,21 +1,46 @@
-"""Read a hypothesis of an experiment's file."""
+"""Read the hypotheses of an experiment's file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Final
 
 from neurocluster.config import RunConfig, unknown_key
 from neurocluster.errors import ConfigError
-from neurocluster.experiment.cells import CASE, WORKERS, Selector
+from neurocluster.experiment.cells import CASE, WORKERS, Cell, Selector
 from neurocluster.experiment.hypothesis import Hypothesis, parse_condition
+from neurocluster.experiment.keys import tables_of
 from neurocluster.experiment.quantities import QUANTITIES
 
 TEXTS: Final = ("name", "claim", "refuted_if", "quantity", "holds_if")
 KEYS: Final = {*TEXTS, "compare", "where", "cells"}
 
 
-def hypothesis_of(table: Mapping[str, Any], columns: Set[str]) -> Hypothesis:
+def hypotheses_of(
+    document: Mapping[str, Any], columns: Sequence[str], cells: Sequence[Cell]
+) -> tuple[Hypothesis, ...]:
+    """Return the hypotheses of a file, checked against its cells.
+
+    Raises:
+        ConfigError: Something in one is wrong; the message names it.
+    """
+    found: list[Hypothesis] = []
+    for number, table in enumerate(tables_of(document, "hypothesis"), 1):
+        where = f"[[hypothesis]] {table.get('name', number)}"
+        try:
+            one = _hypothesis_of(table, {*columns, WORKERS})
+            if one.name in {other.name for other in found}:
+                message = "the name is there twice"
+                raise ConfigError(message)
+            one.check(cells)
+        except ConfigError as error:
+            message = f"{where}: {error}"
+            raise ConfigError(message) from error
+        found.append(one)
+    return tuple(found)
+
+
+def _hypothesis_of(table: Mapping[str, Any], columns: Set[str]) -> Hypothesis:
     """Return the hypothesis of a table.
 
     Args:

@@ -3,12 +3,16 @@
 import os
 
 import numpy as np
+import pytest
 
 from neurocluster import LocalCluster, load_dataset
+from neurocluster.cluster.hosts import HostCluster
 from neurocluster.cluster.local import round_robin
 from neurocluster.config import RunConfig
 from neurocluster.dtypes import CLIENT
+from neurocluster.errors import ClusterError, ConfigError
 from neurocluster.launch.spawn import spawn_template
+from neurocluster.model.placement import Host
 from tests.support.processes import alive, none_alive
 
 FRAMES = 8
@@ -36,13 +40,30 @@ async def test_a_lent_template_serves_one_cluster_after_the_other():
         none_alive(first | second, 0.1)
         assert (found[0][3] == found[1][3]).all()
         assert len(found[0][3]) == FRAMES
-        # its death ends the cluster that has it; a template stays dead
-        template.process.kill()
-        template.process.wait()
-        assert not template.alive
     finally:
         template.discard()
     assert not alive(template.process.pid)
+
+
+async def test_the_death_of_a_lent_template_ends_the_cluster_that_has_it():
+    template = spawn_template()
+    try:
+        async with LocalCluster(template=template.lend()) as cluster:
+            pids = list(cluster.pids.values())
+            template.process.kill()
+            stream = cluster.stream(load_dataset().images)
+            with pytest.raises(ClusterError, match="launcher was killed by signal 9"):
+                _ = [result async for result in stream]
+        assert not template.alive
+        none_alive(pids)
+    finally:
+        template.discard()
+
+
+def test_workers_on_other_hosts_are_not_pinned():
+    hosts = [Host("n1", 2)]
+    with pytest.raises(ConfigError, match="pin: workers on other hosts are not bound"):
+        HostCluster(hosts, "127.0.0.1", RunConfig(pin=True))
 
 
 async def test_pinned_workers_have_a_core_each_in_turn():
