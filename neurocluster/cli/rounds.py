@@ -121,7 +121,7 @@ class RoundsProgress:
             f"{told} ({run.seconds:.1f} s{ahead})",
             soft_wrap=True,
         )
-        text = f"about {duration(seconds)} left"
+        text = f"about {duration(seconds)} left" if left else ""
         self._progress.update(self._bar, total=float(total), left=text)
         self._show()
 

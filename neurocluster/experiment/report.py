@@ -74,9 +74,11 @@ def _row(
 
 
 def figure(found: Estimate | None, form: str, unit: float = 1.0) -> str:
-    """Return a median with its interval."""
+    """Return a median with its interval; one value has none."""
     if found is None:
         return "-"
+    if found.n == 1:
+        return format(found.median / unit, form)
     median, low, high = (format(v / unit, form) for v in _values(found))
     return f"{median} ({low}-{high})"
 
