@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from neurocluster.config import TABLES, RunConfig
+from neurocluster.config import RunConfig
 from neurocluster.errors import ConfigError
+from neurocluster.fields import TABLES
 
 CASE: Final = "case"
 WORKERS: Final = "workers"
