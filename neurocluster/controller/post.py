@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from neurocluster.controller.events import Action, Log, Send
@@ -36,6 +37,11 @@ class Post:
         """Send a message of this generation and epoch to a member."""
         message = Control(kind, body, self.generation, self.epoch)
         self._out.append(Send(member.peer, message))
+
+    def send_all(self, members: Iterable[Member], kind: Kind, **body: Any) -> None:
+        """Send the same message to several members."""
+        message = Control(kind, body, self.generation, self.epoch)
+        self._out += [Send(member.peer, message) for member in members]
 
     def tell_client(self, kind: Kind, **body: Any) -> None:
         """Send to the client, if there is one."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from neurocluster.controller import reasons
 from neurocluster.controller.books import Phase
 from neurocluster.controller.ends import Ends
@@ -113,14 +115,13 @@ class Recovery(Ends):
         if not self._plan.clocked:
             return
         if barrier.done(member.node, body["round"], body["started"], now_ns):
-            for node in self._roster.nodes:
-                self._open_round(node)
+            self._open_round(self._roster.nodes)
         elif barrier.missed(body["round"]):
-            self._open_round(member)
+            self._open_round((member,))
 
-    def _open_round(self, member: Member) -> None:
-        barrier = self._barrier
-        self._post.send(member, Kind.OPEN, round=barrier.round, started=barrier.started)
+    def _open_round(self, members: Iterable[Member]) -> None:
+        number, started = self._barrier.round, self._barrier.started
+        self._post.send_all(members, Kind.OPEN, round=number, started=started)
 
     def _fault(self, member: Member, message: Control, now_ns: int) -> None:
         reason = reasons.fault(member.name, message.body)

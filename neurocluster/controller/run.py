@@ -139,10 +139,13 @@ class ControllerRunner:
         self._act(self.state.handle(event, time.monotonic_ns()))
 
     def _act(self, actions: Iterable[e.Action]) -> None:
+        last, data = None, b""
         for action in actions:
             match action:
                 case e.Send(peer, message):
-                    self._socket.send(encode_control(message), peer)
+                    if message is not last:
+                        last, data = message, encode_control(message)
+                    self._socket.send(data, peer)
                 case e.Log(text):
                     self.on_log(text)
                 case e.Finish(code, text):

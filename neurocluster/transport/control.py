@@ -103,7 +103,8 @@ class ControlSocket:
         self._loop = asyncio.get_running_loop()
         self._stop = watch(self._socket, self._turn)
         self._look_away = self._watch_handshakes()
-        self._loop.call_soon(self._turn)
+        self._scheduled = False
+        self._soon()
 
     def send(self, message: bytes, peer: bytes = b"") -> bool:
         """Send without waiting; False if the peer is gone or its queue full."""
@@ -114,10 +115,17 @@ class ControlSocket:
             self._socket.send_multipart(parts, zmq.NOBLOCK)
         except zmq.ZMQError:
             return False
-        self._loop.call_soon(self._turn)  # the send may have swallowed a signal
+        self._soon()  # the send may have swallowed a signal
         return True
 
+    def _soon(self) -> None:
+        """Look at the socket soon; once for all that was sent until then."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+
     def _turn(self) -> None:
+        self._scheduled = False
         end = time.monotonic_ns() + CONTROL_BUDGET_NS
         for _ in range(CONTROL_BUDGET):
             if self._socket.closed:
@@ -132,7 +140,7 @@ class ControlSocket:
                 self.strangers += 1
             if time.monotonic_ns() > end:
                 break
-        self._loop.call_soon(self._turn)
+        self._soon()
 
     def _watch_handshakes(self) -> Callable[[], None]:
         """Tell of refusals; return how to stop that."""

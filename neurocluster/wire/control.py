@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgpack
 
 from neurocluster.errors import MalformedMessage, UnsupportedVersion
+from neurocluster.wire import rounds
 from neurocluster.wire.packet import VERSION, check_whole, unpack
 from neurocluster.wire.shapes import SHAPES
 
@@ -64,6 +65,7 @@ class Kind(IntEnum):
     OPEN = 29
 
 
+OF_ROUNDS: Final = (Kind.DONE, Kind.OPEN)
 SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
     Kind.REGISTER: {
         "role": str, "pid": int, "host": str, "slot": (int, type(None)),
@@ -134,6 +136,11 @@ class Control:
 
 def encode_control(message: Control) -> bytes:
     """Return a control message's bytes."""
+    if message.kind in OF_ROUNDS and max(message.body.values()) <= rounds.MOST:
+        return rounds.write_round(
+            message.kind, message.generation, message.epoch, message.body["round"],
+            message.body["started"],
+        )  # fmt: skip
     parts = (
         VERSION, int(message.kind), message.generation, message.epoch,
         dict(message.body),
@@ -152,6 +159,11 @@ def decode_control(data: bytes, limit: int = CONTROL_LIMIT) -> Control:
         UnsupportedVersion: It is of another version.
         MalformedMessage: A field is missing, unknown or of a wrong type.
     """
+    if len(data) == rounds.SIZE and (found := rounds.read_round(data)) is not None:
+        number, generation, epoch, of_round, started = found
+        if number in OF_ROUNDS:
+            body = {"round": of_round, "started": started}
+            return Control(Kind(number), body, generation, epoch)
     if len(data) <= MEMBER_LIMIT:
         check_whole(data)
     values = unpack(
