@@ -9,15 +9,15 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from neurocluster.dtypes import I64, Records
 from neurocluster.errors import LocalLinkError, RemoteLinkError, WireError
 from neurocluster.link.buffers import Handler, LinkBuffers
 from neurocluster.link.records import FAULTS
 from neurocluster.member.clockwork import Clockwork, clockwork
+from neurocluster.member.counts import add_counts, counters, spikes
 from neurocluster.member.hindering import Hindering
 from neurocluster.member.meeting import Place
 from neurocluster.member.probing import ONE_CLOCK, Asking, Clocks
-from neurocluster.member.totals import Received, Totals
+from neurocluster.member.totals import Totals
 from neurocluster.transport.base import Schedule
 from neurocluster.transport.echo import Echo
 from neurocluster.transport.pump import Pump
@@ -31,7 +31,6 @@ MALFORMED: Final = -100
 """Fault of a member's packet that is too large."""
 HELLOS: Final = 64
 """Most messages that are read for a HELLO before others get their turn."""
-COUNTED: Final = ("spikes", "negative", "packets", "bytes")
 _log = logging.getLogger(__name__)
 
 
@@ -220,54 +219,15 @@ class DataPath:
 
     def counters(self) -> dict[str, Any]:
         """Return what a BEAT carries of the links."""
-        node, pump = self._engine.node, self.pump
-        inbound, outbound = node.inbound, node.outbound
-        waiting = outbound["pieces_count"] - outbound["pieces_done"]
-        return {
-            "received": _rows(inbound, inbound["next_close"]),
-            "sent": _rows(outbound, waiting),
-            "blocked": pump.blocked if pump is not None else False,
-            "open_frames": int(node.record["open_frames"][0]),
-            "frame": int(node.record["next_frame"][0]),
-            "packets": int(inbound["packets"].sum()),
-        }
+        return counters(self._engine.node, self.pump)
 
     def add_to(self, totals: Totals) -> None:
         """Add this epoch's counters to those of the session."""
-        node, pump = self._engine.node, self.pump
-        for k, row in enumerate(node.inbound):
-            counts = [int(row[name]) for name in (*COUNTED, "unclocked")]
-            error = int(row["error_max"])
-            totals.add_inbound(
-                int(row["index"]),
-                Received(
-                    counts, int(row["transit_max"]), error, self.clocks.known(k),
-                    node.spans[k].copy(),
-                ),
-            )  # fmt: skip
-        for k, row in enumerate(node.outbound):
-            blocked = pump.blocked_total(k) if pump is not None else 0
-            counts = [*(int(row[name]) for name in COUNTED), blocked]
-            totals.add_outbound(int(row["index"]), counts)
-        totals.add_worker(self.totals())
+        add_counts(totals, self._engine.node, self.pump, self.clocks)
 
     def spikes(self) -> dict[int, int]:
         """Return the spikes of this epoch by link."""
-        node = self._engine.node
-        ends = (*node.inbound, *node.outbound)
-        return {int(row["index"]): int(row["spikes"]) for row in ends}
-
-    def totals(self) -> dict[str, int]:
-        """Return what the worker table has of this epoch."""
-        record = self._engine.node.record
-        names = {
-            "frames": "handled_frames", "kernel_ns": "kernel_ns",
-            "contexts_peak": "contexts_peak",
-        }  # fmt: skip
-        values = {name: int(record[field][0]) for name, field in names.items()}
-        if self.pump is None:
-            return values
-        return values | self.pump.times() | {"turns": self.pump.turns}
+        return spikes(self._engine.node)
 
     def close(self) -> None:
         """Close all sockets; may be called twice."""
@@ -296,9 +256,3 @@ def _hello(data: bytes) -> Control | None:
     except WireError:
         return None
     return message if message.kind is Kind.HELLO else None
-
-
-def _rows(links: Records, last: I64) -> bytes:
-    """Return rows of link, spikes and a third column, little-endian uint64."""
-    table = np.stack([links["index"], links["spikes"], last], -1)
-    return table.astype("<u8").tobytes()

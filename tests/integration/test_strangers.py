@@ -48,7 +48,10 @@ class Listening:
             fault=lambda code: link_fault(near.node, code),
         )  # fmt: skip
         place = Place(Meeting("tcp://127.0.0.1:1"))
-        settings = {"where": "tcp", "hwm": 1000}
+        settings = {
+            "where": "tcp", "hwm": 1000, "linger_us": 0, "impair": {}, "window": 1,
+            "clock": {"mode": "none"},
+        }  # fmt: skip
         self.wakes = 0
         self.data = DataPath(self.sockets, engine, place, settings, self.wake)
         self.context = zmq.Context()
@@ -64,7 +67,7 @@ class Listening:
     def run(self):
         soon = asyncio.get_running_loop().call_soon
         self.data.connect([], {}, [], schedule=soon, always_receive=False)
-        self.data.start(self.faults.append, lambda: None)
+        self.data.start(self.faults.append, lambda: None, {})
 
     def close(self):
         self.stranger.close()

@@ -1,0 +1,74 @@
+"""Read what one epoch's links and process counted, for beats and reports."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from neurocluster.dtypes import I64, Records
+from neurocluster.link.buffers import LinkBuffers
+from neurocluster.member.probing import Clocks
+from neurocluster.member.totals import Received, Totals
+from neurocluster.transport.pump import Pump
+
+COUNTED: Final = ("spikes", "negative", "packets", "bytes")
+OF_PROCESS: Final = {
+    "frames": "handled_frames", "kernel_ns": "kernel_ns",
+    "contexts_peak": "contexts_peak",
+}  # fmt: skip
+
+
+def counters(node: LinkBuffers, pump: Pump | None) -> dict[str, Any]:
+    """Return what a BEAT carries of the links."""
+    inbound, outbound = node.inbound, node.outbound
+    waiting = outbound["pieces_count"] - outbound["pieces_done"]
+    return {
+        "received": _rows(inbound, inbound["next_close"]),
+        "sent": _rows(outbound, waiting),
+        "blocked": pump.blocked if pump is not None else False,
+        "open_frames": int(node.record["open_frames"][0]),
+        "frame": int(node.record["next_frame"][0]),
+        "packets": int(inbound["packets"].sum()),
+    }
+
+
+def add_counts(
+    totals: Totals, node: LinkBuffers, pump: Pump | None, clocks: Clocks
+) -> None:
+    """Add an epoch's counters to those of a session."""
+    for k, row in enumerate(node.inbound):
+        counts = [int(row[name]) for name in (*COUNTED, "unclocked")]
+        error = int(row["error_max"])
+        totals.add_inbound(
+            int(row["index"]),
+            Received(
+                counts, int(row["transit_max"]), error, clocks.known(k),
+                node.spans[k].copy(),
+            ),
+        )  # fmt: skip
+    for k, row in enumerate(node.outbound):
+        blocked = pump.blocked_total(k) if pump is not None else 0
+        counts = [*(int(row[name]) for name in COUNTED), blocked]
+        totals.add_outbound(int(row["index"]), counts)
+    totals.add_worker(_of_process(node, pump))
+
+
+def spikes(node: LinkBuffers) -> dict[int, int]:
+    """Return the spikes of an epoch by link."""
+    ends = (*node.inbound, *node.outbound)
+    return {int(row["index"]): int(row["spikes"]) for row in ends}
+
+
+def _of_process(node: LinkBuffers, pump: Pump | None) -> dict[str, int]:
+    """Return what the worker table has of an epoch."""
+    values = {name: int(node.record[field][0]) for name, field in OF_PROCESS.items()}
+    if pump is None:
+        return values
+    return values | pump.times() | {"turns": pump.turns}
+
+
+def _rows(links: Records, last: I64) -> bytes:
+    """Return rows of link, spikes and a third column, little-endian uint64."""
+    table = np.stack([links["index"], links["spikes"], last], -1)
+    return table.astype("<u8").tobytes()
