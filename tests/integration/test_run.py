@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from neurocluster.coding.readout import class_by_count
 from neurocluster.errors import ClusterError
 from neurocluster.kernels.chain import Chain
 from neurocluster.model.convert import convert
+from tests.support.byhand import ByHand, code
 from tests.support.processes import (
     ENVIRONMENT,
     neurocluster,
@@ -257,15 +257,15 @@ async def test_closing_in_the_middle_loses_and_invents_nothing():
 
 
 def test_the_first_interrupt_ends_a_stream_that_waits(tmp_path):
-    connection = tmp_path / "c.json"
-    controller = start("controller", "--connection", connection, "--once")
-    wait_for(connection.exists)
-    client = start("stream", "--connect", connection, "--out", tmp_path / "out")
-    wait_for((tmp_path / "out" / "config.toml").exists)
-    time.sleep(0.5)  # it has registered, and waits for workers that never come
-    client.send_signal(signal.SIGINT)
-    _, errors = client.communicate(timeout=3)
-    assert client.returncode == 130, errors
-    assert "Traceback" not in errors
-    controller.communicate(timeout=5)
-    assert controller.returncode == 1
+    with ByHand(tmp_path) as cluster:
+        controller = cluster.controller("--once")
+        client = cluster.start(
+            "stream", "--connect", cluster.connection, "--out", tmp_path / "out"
+        )
+        # It waits for workers that never come.
+        cluster.wait(lambda found: [m["role"] for m in found["members"]] == ["client"])
+        client.send_signal(signal.SIGINT)
+        _, errors = client.communicate(timeout=10)
+        assert client.returncode == 130, errors
+        assert "Traceback" not in errors
+        assert code(controller) == 1
