@@ -30,8 +30,8 @@ GATE = record(
 )
 WORD = 8
 HEADER = w.HEADER_BYTES
-NOTHING = -1_000_000
-"""There is no packet."""
+NOTHING, NOT_YET = -1_000_000, -1_000_001
+"""There is no packet; it was not possible to look."""
 U = np.uint64
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from neurocluster.dtypes import I64, Records
 from neurocluster.link.buffers import LinkBuffers
 from neurocluster.member.probing import Clocks
+from neurocluster.member.processor import Ran, thread_ran, told_apart
 from neurocluster.member.totals import Received, Totals
 from neurocluster.transport.pump import Pump
 
@@ -34,9 +35,18 @@ def counters(node: LinkBuffers, pump: Pump | None) -> dict[str, Any]:
 
 
 def add_counts(
-    totals: Totals, node: LinkBuffers, pump: Pump | None, clocks: Clocks
-) -> None:
-    """Add an epoch's counters to those of a session."""
+    totals: Totals, node: LinkBuffers, pump: Pump | None, clocks: Clocks,
+    since: Ran | None,
+) -> None:  # fmt: skip
+    """Add an epoch's counters to those of a session.
+
+    Args:
+        totals: Of the session.
+        node: The epoch's links.
+        pump: Turns them; None before they are connected.
+        clocks: Of the links' sources.
+        since: What the kernel had counted of this thread when the epoch ran.
+    """
     for k, row in enumerate(node.inbound):
         counts = [int(row[name]) for name in (*COUNTED, "unclocked")]
         error = int(row["error_max"])
@@ -51,7 +61,7 @@ def add_counts(
         blocked = pump.blocked_total(k) if pump is not None else 0
         counts = [*(int(row[name]) for name in COUNTED), blocked]
         totals.add_outbound(int(row["index"]), counts)
-    totals.add_worker(_of_process(node, pump))
+    totals.add_worker(_of_process(node, pump, since))
 
 
 def spikes(node: LinkBuffers) -> dict[int, int]:
@@ -60,12 +70,20 @@ def spikes(node: LinkBuffers) -> dict[int, int]:
     return {int(row["index"]): int(row["spikes"]) for row in ends}
 
 
-def _of_process(node: LinkBuffers, pump: Pump | None) -> dict[str, int]:
+def _of_process(
+    node: LinkBuffers, pump: Pump | None, since: Ran | None
+) -> dict[str, int]:
     """Return what the worker table has of an epoch."""
     values = {name: int(node.record[field][0]) for name, field in OF_PROCESS.items()}
     if pump is None:
         return values
-    return values | pump.times() | {"turns": pump.turns}
+    turn_ns, waits, ends = pump.times()
+    times = {"turn_ns": turn_ns, **waits}
+    now = thread_ran()
+    if since is not None and now is not None:
+        ran = Ran(now.cpu_ns - since.cpu_ns, now.delay_ns - since.delay_ns)
+        times = told_apart(turn_ns, waits, ends, ran)
+    return values | times | {"turns": pump.turns}
 
 
 def _rows(links: Records, last: I64) -> bytes:

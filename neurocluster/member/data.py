@@ -17,6 +17,7 @@ from neurocluster.member.counts import add_counts, counters, spikes
 from neurocluster.member.hindering import Hindering
 from neurocluster.member.meeting import Place
 from neurocluster.member.probing import ONE_CLOCK, Asking, Clocks
+from neurocluster.member.processor import Ran, thread_ran
 from neurocluster.member.totals import Totals
 from neurocluster.transport.base import Schedule
 from neurocluster.transport.echo import Echo
@@ -104,6 +105,7 @@ class DataPath:
         self.pump: Pump | None = None
         self._timer: Timer | None = None
         self._clockwork: Clockwork | None = None
+        self._ran: Ran | None = None
         self._soon = asyncio.get_running_loop().call_soon
 
     def connect(
@@ -170,6 +172,7 @@ class DataPath:
         after_turn: Callable[[], None], hosts: Mapping[str, str],
     ) -> None:  # fmt: skip
         """Process packets from now on; links know each other's hosts."""
+        self._ran = thread_ran()
         if self.pump is not None:
             if (hindrance := self._hindering.made(hosts)) is not None:
                 self.pump.hinder(hindrance)
@@ -223,7 +226,7 @@ class DataPath:
 
     def add_to(self, totals: Totals) -> None:
         """Add this epoch's counters to those of the session."""
-        add_counts(totals, self._engine.node, self.pump, self.clocks)
+        add_counts(totals, self._engine.node, self.pump, self.clocks, self._ran)
 
     def spikes(self) -> dict[int, int]:
         """Return the spikes of this epoch by link."""

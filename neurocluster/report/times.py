@@ -25,7 +25,8 @@ from neurocluster.report.words import listed, percent, plural, time_text
 COLOURS: Final = {
     "kernels": BLUE, "other CPU": AQUA, "sleeps, made slow": MUTED,
     "waits for input": YELLOW, "waits for a full link": ORANGE,
-    "waits for the slowest": RED, "waits for the clock": VIOLET, "rest: waits": GRID,
+    "waits for the slowest": RED, "waits for the clock": VIOLET,
+    "waits for a processor": SOFT, "rest: waits": GRID,
 }  # fmt: skip
 """What time went into, in the order in which it is drawn."""
 SLEEPS: Final = "sleeps, made slow"
@@ -34,6 +35,7 @@ CLOCK: Final = "waits for the clock"
 WAITS: Final = {
     "waits for input": "wait_input_ns", "waits for a full link": "wait_outbound_ns",
     SLOWEST: "wait_slowest_ns", CLOCK: "wait_clock_ns",
+    "waits for a processor": "wait_cpu_ns",
 }  # fmt: skip
 Parts = dict[str, float]
 

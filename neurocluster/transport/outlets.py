@@ -55,7 +55,7 @@ TURN: Final = record(
     "turn_ns",  # time in turns
     "idle_since",  # when the last turn ended
     "idle_cause",  # why, see `transport.turn`
-    "waits_at",  # int64 (causes,): time between turns by cause
+    "waits_at",  # int64 (causes, 2): time between turns by cause, and how many
 )
 NO_WAIT, EVENTS, CAN_SEND = int(zmq.NOBLOCK), int(zmq.EVENTS), int(zmq.POLLOUT)
 EAGAIN, EINTR = errno.EAGAIN, errno.EINTR

@@ -60,7 +60,7 @@ class Pump:
         self._blocked_since: I64 = np.zeros(len(outlets), np.int64)
         self._blocked_ns: I64 = np.zeros(len(outlets), np.int64)
         self._scratch = np.zeros(2, np.int64)
-        self._waits: I64 = np.zeros(len(t.CAUSES), np.int64)
+        self._waits: I64 = np.zeros((len(t.CAUSES), 2), np.int64)
         self._arm = arm
         self._hindrance: Hindrance | None = None
         self._record: Records = np.zeros(1, TURN)
@@ -185,12 +185,11 @@ class Pump:
         """Tell whether some link waits for room."""
         return bool(self._blocked_since.any())
 
-    def times(self) -> dict[str, int]:
-        """Return the time in turns, and between them by what was waited for, ns."""
-        waits = {
-            f"wait_{c}_ns": int(n) for c, n in zip(t.CAUSES, self._waits, strict=True)
-        }
-        return {"turn_ns": int(self._record["turn_ns"][0]), **waits}
+    def times(self) -> tuple[int, dict[str, int], list[int]]:
+        """Return the time in turns and, by cause, between them, ns; and how often."""
+        names = [f"wait_{cause}_ns" for cause in t.CAUSES]
+        waits = dict(zip(names, self._waits[:, 0].tolist(), strict=True))
+        return int(self._record["turn_ns"][0]), waits, self._waits[:, 1].tolist()
 
     def blocked_total(self, link: int) -> int:
         """Return the time a link has waited for room, the present wait included."""

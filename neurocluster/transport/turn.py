@@ -28,6 +28,7 @@ from neurocluster.kernels.memory import c_call0, c_call4, call1, call2, pointer
 from neurocluster.link import records as r
 from neurocluster.link.gate import (
     GATE,
+    NOT_YET,
     NOTHING,
     from_stash,
     holds_back,
@@ -121,7 +122,8 @@ def next_packet(turn: Records, node: Records) -> int:
     """Put the next packet that may be handled into the message buffer.
 
     Returns:
-        Its size, NOTHING when the inbox is empty, or a fault.
+        Its size, NOTHING when the inbox is empty, NOT_YET when a signal came between,
+        or a fault.
     """
     room = U(node.message_room)
     gated = turn.gate_at != 0
@@ -137,7 +139,7 @@ def next_packet(turn: Records, node: Records) -> int:
         if size < 0:
             problem = c_call0(U(turn.errno_at))
             if problem == EINTR:
-                continue
+                return NOT_YET
             if problem != EAGAIN:
                 return fault(node, r.BAD_SOCKET, -1, -1, 0, problem)
             return NOTHING
@@ -172,6 +174,8 @@ def run_turn(turn: Records, node: Records, begin: int) -> int:
         size = next_packet(turn, node)
         if size == NOTHING:
             return inbox_empty(turn, node)
+        if size == NOT_YET:
+            continue
         if size < 0:
             return size
         code = handle(turn, node, size)
@@ -218,9 +222,10 @@ def take_turn(turn_at: int) -> int:
     node = carray(pointer(U(turn.node_at)), 1, NODE)[0]
     turn.turns += 1
     begin = now_ns(node)
-    waits = carray(pointer(turn.waits_at), len(CAUSES), np.int64)
+    waits = carray(pointer(turn.waits_at), (len(CAUSES), 2), np.int64)
     if turn.idle_since:
-        waits[turn.idle_cause] += begin - turn.idle_since
+        waits[turn.idle_cause, 0] += begin - turn.idle_since
+        waits[turn.idle_cause, 1] += 1
     code = run_turn(turn, node, begin)
     turn.idle_since = now_ns(node)
     turn.turn_ns += turn.idle_since - begin
