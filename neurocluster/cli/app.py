@@ -12,7 +12,7 @@ from neurocluster.version import VERSION
 
 ORDER: Final = (
     "run", "controller", "worker", "stream", "status", "stop", "keygen", "doctor",
-    "describe", "report", "warm", "bench", "experiment", "compare", "probe",
+    "describe", "report", "warm", "bench", "simulate", "experiment", "compare", "probe",
 )  # fmt: skip
 """As help lists the commands."""
 

@@ -1,4 +1,4 @@
-"""Define commands that stream nothing: doctor, describe, warm, bench, report."""
+"""Define the commands that stream nothing: `doctor`, `describe`, `warm` and others."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from neurocluster.cli.options import (
     Data,
     EngineName,
     Fire,
+    Frames,
     Hosts,
     Hwm,
     Json,
     MaxSpikes,
     Memory,
+    Name,
     Network,
     Offset,
+    Out,
     Place,
     QuantizerOption,
     Quiet,
     Spares,
     SplitOption,
+    Start,
     Threshold,
     Window,
     configured,
@@ -191,5 +195,63 @@ def report(
         from neurocluster.cli.report import report_command
 
         return report_command(folders, out, json=json, quiet=quiet)
+
+    guarded(action)
+
+
+@app.command()
+def simulate(
+    costs: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE", help="What things cost, as 'bench --costs' measures it."
+        ),
+    ] = Path("costs.json"),
+    hosts: Annotated[int, typer.Option(help="Hosts that run workers.")] = 1,
+    cores: Annotated[int, typer.Option(help="Cores of each host.")] = 2,
+    delay_us: Annotated[
+        float,
+        typer.Option(
+            "--delay-us",
+            help="Added to the way between hosts; with one host, to every link.",
+        ),
+    ] = 0.0,
+    jitter: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND:US",
+            help="Added to it at random, order kept: normal, exponential or pareto.",
+        ),
+    ] = "",
+    copies: Annotated[
+        int, typer.Option(help="So many of the plan, side by side, sharing the hosts.")
+    ] = 1,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
+    network: Network = None, data: Data = None, frames: Frames = None,
+    start: Start = None, threshold: Threshold = None,
+    quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
+    split: SplitOption = None, place: Place = None, window: Window = None,
+    max_spikes: MaxSpikes = None, hwm: Hwm = None, out: Out = None, name: Name = None,
+    config: Config = None, json: Json = False, quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Run a plan in virtual time on hosts that are not there.
+
+    Workers are the real engines, so spikes and packets are; processors, wires and the
+    time that everything takes are simulated, from costs measured on this machine.
+    With more than one host, client and controller have one of their own, h0. With
+    copies, the kernels of one are recorded and replayed in all. 1,000 frames unless
+    --frames says how many.
+
+    Example: neurocluster simulate --hosts 4 --delay-us 50 --split conv1=rows:4
+    """
+    given = dict(locals())
+
+    def action() -> int:
+        from neurocluster.cli.simulate import Place as Where
+        from neurocluster.cli.simulate import simulate_command
+
+        where = Where(costs, hosts, cores, delay_us, jitter, copies, seed)
+        settings = configured(config, given)
+        return simulate_command(settings, where, json=json, quiet=quiet)
 
     guarded(action)

@@ -16,6 +16,7 @@ from typing import Final
 
 COMPILED: Final = (
     "kernels", "link", "metrics", "worker", "client", "wire", "transport", "bench",
+    "simulate",
 )  # fmt: skip
 KEPT: Final = 4
 """Folders of older sources that stay."""

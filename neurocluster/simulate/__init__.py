@@ -1,0 +1,1 @@
+"""Run whole clusters in virtual time: real engines, simulated processors and wires."""

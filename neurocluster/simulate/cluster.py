@@ -1,0 +1,309 @@
+"""Build a simulated cluster of real engines, and stream frames through it.
+
+A cluster is one or more copies of a plan, side by side. Each copy has a client of its
+own, since one that feeds them all would be what is measured. A frame is shown to every
+copy and is done when the last one has done it. Copies share hosts, and no link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from neurocluster.client.engine import Engine as ClientEngine
+from neurocluster.client.records import RESULTS
+from neurocluster.coding.delay import rank_table
+from neurocluster.dtypes import CLIENT, I32, U8, U64, FirePolicy, Quantizer, Records
+from neurocluster.errors import ClusterError
+from neurocluster.kernels.layer import CompiledLayer
+from neurocluster.kernels.tables import compile_layer
+from neurocluster.link.buffers import LinkSpec
+from neurocluster.model.convert import FixedNetwork
+from neurocluster.model.partition import Link, Plan
+from neurocluster.model.spec import PartitionSpec, partition_spec
+from neurocluster.simulate.costs import CLIENT_LAYER, Cost, Costs, mean_of
+from neurocluster.simulate.loop import DONE
+from neurocluster.simulate.machine import Machine
+from neurocluster.simulate.meter import put_meter
+from neurocluster.simulate.replay import Recorder, ReplayedLayer, Trace
+from neurocluster.simulate.site import OWN_HOST, Site, client_host
+from neurocluster.worker.engine import Engine
+from neurocluster.worker.room import most_payload
+
+SHIFT: Final = 7
+"""Frames between what neighbouring copies are shown."""
+DRAIN: Final = RESULTS // 2
+"""Finished frames of a client that are taken at the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is run, whatever it runs on.
+
+    Attributes:
+        fixed: The network.
+        plan: Its partitions.
+        quantizer: See `config.RunConfig`; likewise the others.
+    """
+
+    fixed: FixedNetwork
+    plan: Plan
+    quantizer: Quantizer = "hysteresis"
+    fire: FirePolicy = "once"
+    window: int = 16
+    max_spikes: int = 512
+    hwm: int = 16
+
+    def specs(self) -> list[PartitionSpec]:
+        """Return each partition as a worker is told of it."""
+        return [
+            partition_spec(
+                self.fixed, p, quantizer=self.quantizer, fire=self.fire,
+                window=self.window, max_spikes=self.max_spikes,
+            )
+            for p in self.plan.partitions
+        ]  # fmt: skip
+
+    def layers(self) -> dict[str, CompiledLayer]:
+        """Return each partition's arrays and kernels."""
+        return {
+            spec.name: compile_layer(
+                spec, self.plan.inbound(spec.name)[0].width,
+                self.plan.outbound(spec.name)[0].width,
+            )
+            for spec in self.specs()
+        }  # fmt: skip
+
+
+@dataclass(slots=True, eq=False)
+class Copy:
+    """One copy of the plan.
+
+    Attributes:
+        client: Its client's engine.
+        engines: Of its workers, in plan order.
+        processes: Numbers of the workers' processes, in plan order.
+        client_process: Number of the client's.
+        links: Numbers, in plan order.
+        rows: Finished frames, RESULT; with ``counts`` and ``potentials`` of each.
+        reports: By partition: tables of frames, see `worker.engine.Engine`.
+    """
+
+    client: ClientEngine
+    engines: list[Engine]
+    processes: list[int]
+    client_process: int
+    links: list[int]
+    rows: list[Records] = field(default_factory=list)
+    counts: list[I32] = field(default_factory=list)
+    potentials: list[I32] = field(default_factory=list)
+    reports: list[list[U64]] = field(default_factory=list)
+
+    def drain(self) -> None:
+        """Take what finished from all engines."""
+        rows, counts, potentials = self.client.take_results()
+        self.client.take_reports()
+        self.rows.append(rows)
+        self.counts.append(counts)
+        self.potentials.append(potentials)
+        for kept, engine in zip(self.reports, self.engines, strict=True):
+            kept.append(engine.take_reports())
+
+
+class Cluster:
+    """Run copies of a plan on a simulated site.
+
+    Attributes:
+        copies: Each with its engines and what they gave.
+        machine: Hosts, threads, links.
+        placement: Host of each partition, by copy.
+        work: What it runs.
+        site: On what.
+        costs: Of everything.
+        plan: Of each copy.
+    """
+
+    def __init__(
+        self, work: Work, site: Site, costs: Costs,
+        placement: Sequence[Mapping[str, int]], *, seed: int = 0,
+        traces: Mapping[str, Trace] | None = None, record: bool = False,
+    ) -> None:  # fmt: skip
+        """Build everything.
+
+        Args:
+            work: What is run.
+            site: On what.
+            costs: Of everything.
+            placement: Host of each partition, for each copy.
+            seed: Of what is drawn.
+            traces: Of each partition, replayed in place of the real kernels.
+            record: Write down what the kernels do.
+        """
+        self.work, self.site, self.costs = work, site, costs
+        self.plan, self.placement = work.plan, placement
+        copies, plan = len(placement), work.plan
+        processes = copies * (len(plan.partitions) + 1) + 1
+        self.machine = Machine(
+            site.all_cores, processes, copies * len(plan.links), costs, seed
+        )
+        self._layers = work.layers() if traces is None else {}
+        self._traces = traces or {}
+        self._recorders: dict[str, Recorder] | None = {} if record else None
+        self._specs = work.specs()
+        self._kept: list[object] = []
+        self._controller(processes - 1)
+        self.copies = [self._copy(k) for k in range(copies)]
+
+    def _controller(self, members: int) -> None:
+        answer = self.costs.beat_answer["fixed"] * members
+        self.machine.add(OWN_HOST, Cost(), beat_ns=answer)
+
+    def _copy(self, number: int) -> Copy:
+        plan, machine, costs = self.work.plan, self.machine, self.costs
+        beat, where = costs.beat["fixed"], self.hosts_of(number)
+        process = {
+            name: machine.add(
+                host, costs.layer(name.rpartition(".")[0] or CLIENT_LAYER), beat_ns=beat
+            )
+            for name, host in where.items()
+        }  # fmt: skip
+        payloads = {spec.name: most_payload(spec) for spec in self._specs}
+        links = {
+            link.name: machine.join(
+                process[link.source], process[link.destination], self.work.hwm,
+                max(self.work.max_spikes * link.width, payloads.get(link.source, 8)),
+                self.site.wire(costs, where[link.source], where[link.destination]),
+            )
+            for link in plan.links
+        }  # fmt: skip
+        engines = [
+            self._worker(spec, number, process[spec.name], links)
+            for spec in self._specs
+        ]
+        inbound, outbound = plan.inbound(CLIENT), plan.outbound(CLIENT)
+        client = ClientEngine(
+            _ends(inbound), _ends(outbound),
+            ranks=rank_table(self.work.fixed.graph.input), window=self.work.window,
+            max_spikes=self.work.max_spikes, clock=machine.clock(process[CLIENT]),
+        )  # fmt: skip
+        made = Copy(
+            client, engines, [process[spec.name] for spec in self._specs],
+            process[CLIENT], list(links.values()),
+            reports=[[] for _ in engines],
+        )  # fmt: skip
+        machine.start(
+            process[CLIENT], client.node, client.handler,
+            [links[k.name] for k in outbound], client=True,
+        )  # fmt: skip
+        return made
+
+    def hosts_of(self, number: int) -> dict[str, int]:
+        """Return the host of each process of a copy, the client last."""
+        workers = self.placement[number]
+        own = client_host(len(self.placement), self.site.hosts, list(workers.values()))
+        return {**workers, CLIENT: own}
+
+    def _worker(
+        self, spec: PartitionSpec, copy: int, process: int, links: Mapping[str, int]
+    ) -> Engine:
+        plan, machine = self.work.plan, self.machine
+        inbound, outbound = plan.inbound(spec.name), plan.outbound(spec.name)
+        trace = self._traces.get(spec.name)
+        replayed = None
+        if trace is not None:
+            replayed = ReplayedLayer(trace, spec.max_spikes, shift_of(copy, trace))
+        engine = Engine(
+            spec, _ends(inbound), _ends(outbound), clock=machine.clock(process),
+            layer=self._layers[spec.name] if replayed is None else replayed.layer,
+        )  # fmt: skip
+        if replayed is not None:
+            replayed.bind(engine)
+        if self._recorders is not None:
+            self._recorders[spec.name] = Recorder(engine)
+        self._kept += [replayed, put_meter(engine, machine.process_at(process))]
+        machine.start(
+            process, engine.node, engine.handler, [links[k.name] for k in outbound]
+        )
+        return engine
+
+    def run(
+        self, images: Callable[[int], U8], frames: int,
+        progress: Callable[[int], None] = lambda _done: None,
+    ) -> None:  # fmt: skip
+        """Stream frames through every copy until all are done.
+
+        Args:
+            images: Returns a copy's frames, (frames, pixels) uint8.
+            frames: How many.
+            progress: Told how many frames every copy has done, now and then.
+
+        Raises:
+            ClusterError: An engine failed, or the cluster stands still.
+        """
+        machine = self.machine
+        handle = self.costs.layer(CLIENT_LAYER)
+        for k, copy in enumerate(self.copies):
+            machine.processes[copy.client_process]["now"] = machine.now
+            copy.client.offer(images(k))
+            packed = int(copy.client.node.outbound["spikes"].sum())
+            process = machine.processes[copy.client_process]
+            process["wanted"] = frames
+            started = {"frame": copy.client.in_flight, "fired": packed, "fixed": 0}
+            process["odd_ns"] = round(mean_of(handle, started))
+        machine.close_up()
+        for copy in self.copies:
+            machine.wake(copy.client_process)
+        code = -1
+        while code != DONE:
+            code = machine.run()
+            if machine.faulty >= 0:
+                raise self._fault(machine.faulty)
+            if code == DONE or any(c.client.finished >= DRAIN for c in self.copies):
+                for copy in self.copies:
+                    copy.drain()
+            progress(min(self._done(copy) for copy in self.copies))
+
+    def traces(self, frames: int) -> dict[str, Trace]:
+        """Return what was recorded of the first frames of the first copy."""
+        recorders = self._recorders or {}
+        return {name: recorder.trace(frames) for name, recorder in recorders.items()}
+
+    def _done(self, copy: Copy) -> int:
+        return int(copy.client.node.record["handled_frames"][0])
+
+    def _fault(self, process: int) -> ClusterError:
+        for number, copy in enumerate(self.copies):
+            engines: dict[int, Engine | ClientEngine] = {
+                **dict(zip(copy.processes, copy.engines, strict=True)),
+                copy.client_process: copy.client,
+            }
+            if process in engines:
+                message = f"copy {number}: {link_words(engines[process])}"
+                return ClusterError(message)
+        return ClusterError(f"process {process} failed")
+
+
+def link_words(engine: Engine | ClientEngine) -> str:
+    """Return what an engine says of its fault, whatever the code was."""
+    state = engine.node.record[0]
+    return (
+        f"link {int(state['fault_link'])}, frame {int(state['fault_frame'])}: expected "
+        f"{int(state['fault_expected'])}, got {int(state['fault_got'])}"
+    )
+
+
+def _ends(links: Sequence[Link]) -> list[LinkSpec]:
+    return [LinkSpec(*link.row) for link in links]
+
+
+def shift_of(copy: int, trace: Trace) -> int:
+    """Return by how many frames a copy is ahead, so that copies do different work."""
+    return copy * SHIFT % len(trace.offset)
+
+
+def turned(images: U8, copy: int) -> U8:
+    """Return the frames that a copy of so many is shown, see `shift_of`."""
+    return np.roll(images, -(copy * SHIFT % len(images)), axis=0)

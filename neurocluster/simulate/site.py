@@ -1,0 +1,126 @@
+"""Say where simulated processes run and how long links between them take; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Final
+
+import numpy as np
+
+from neurocluster.errors import ConfigError
+from neurocluster.simulate.costs import Costs
+from neurocluster.simulate.machine import Wire
+from neurocluster.simulate.records import FACTORS
+
+MOST_HOSTS: Final = 1000
+TAIL: Final = 1.5
+"""Exponent of the heavy tail: finite mean, no variance."""
+KINDS: Final = ("normal", "exponential", "pareto")
+OWN_HOST: Final = 0
+"""Of the client and the controller, where workers are on others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Hosts, cores, and what is between them.
+
+    Attributes:
+        hosts: That run workers. One runs client and controller, too; more have these on
+            a host of their own, as ``run --hosts`` has.
+        cores: Of each host.
+        delay_ns: Added to the way between hosts; with one host to every link.
+        jitter: One of KINDS, or empty.
+        jitter_ns: Standard deviation of ``normal``; mean of the others.
+    """
+
+    hosts: int = 1
+    cores: int = 2
+    delay_ns: int = 0
+    jitter: str = ""
+    jitter_ns: int = 0
+
+    @property
+    def all_cores(self) -> list[int]:
+        """Return the cores of each simulated host."""
+        return [self.cores] * (self.hosts if self.hosts == 1 else self.hosts + 1)
+
+    def wire(self, costs: Costs, source: int, target: int) -> Wire:
+        """Return how long packets from one host to another are under way."""
+        apart = source != target
+        base = costs.network if apart else costs.wire
+        if self.hosts > 1 and not apart:
+            return Wire(base)
+        table = jitter_table(self.jitter) if self.jitter_ns and self.jitter else ()
+        return Wire(base, self.delay_ns, self.jitter_ns, table)
+
+
+def jitter_table(kind: str) -> tuple[float, ...]:
+    """Return quantiles of a kind of jitter whose scale is 1.
+
+    The tails end at the quantile of half a step, so a heavy one does end.
+    """
+    steps = np.linspace(0, 1, FACTORS + 1).clip(0.5 / FACTORS, 1 - 0.5 / FACTORS)
+    if kind == "normal":
+        normal = NormalDist()
+        return tuple(normal.inv_cdf(float(p)) for p in steps)
+    if kind == "exponential":
+        return tuple((-np.log1p(-steps)).tolist())
+    scale = (TAIL - 1) / TAIL  # of mean 1
+    return tuple((scale * (1 - steps) ** (-1 / TAIL)).tolist())
+
+
+def parse_jitter(text: str) -> tuple[str, int]:
+    """Read ``exponential:50``: a kind, and microseconds; return kind and ns.
+
+    Raises:
+        ConfigError: It has another form.
+    """
+    if not text:
+        return "", 0
+    kind, _, scale = text.partition(":")
+    try:
+        size = float(scale)
+    except ValueError:
+        size = -1.0
+    if kind not in KINDS or not 0 <= size < 1e9:
+        message = (
+            f"jitter {text!r}: write KIND:MICROSECONDS, for example exponential:50; "
+            f"kinds are {', '.join(KINDS)}"
+        )
+        raise ConfigError(message)
+    return kind, round(size * 1000)
+
+
+def spread(
+    placement: Mapping[str, int], copies: int, hosts: int
+) -> list[dict[str, int]]:
+    """Return for each copy the host of its partitions.
+
+    Copies go to hosts in turn, whole, where there are as many as hosts; else each copy
+    is placed over a share of the hosts.
+
+    Args:
+        placement: Of one copy, over its share of the hosts, from 0.
+        copies: Of the network.
+        hosts: That run workers.
+    """
+    first = 0 if hosts == 1 else 1
+    share = share_of(copies, hosts)
+    groups = max(hosts // share, 1)
+    return [
+        {name: first + share * (copy * groups // copies) + place
+         for name, place in placement.items()}
+        for copy in range(copies)
+    ]  # fmt: skip
+
+
+def share_of(copies: int, hosts: int) -> int:
+    """Return over how many hosts a copy is placed."""
+    return max(hosts // copies, 1)
+
+
+def client_host(copies: int, hosts: int, workers: Sequence[int]) -> int:
+    """Return the host of a copy's client: its own with one copy, else the first's."""
+    return OWN_HOST if copies == 1 or hosts == 1 else workers[0]
