@@ -23,6 +23,8 @@ from neurocluster.errors import ClusterError
 from neurocluster.launch.spawn import ONE_THREAD
 from neurocluster.link.buffers import Handler, LinkBuffers, link_fault
 from neurocluster.link.records import MORE
+from neurocluster.transport.base import Inbox, Outlet
+from neurocluster.transport.calls import Calls
 from neurocluster.transport.keys import VARIABLE, Keys, find_keys
 from neurocluster.transport.pump import Pump
 from neurocluster.transport.sockets import Sockets
@@ -35,6 +37,8 @@ LOOPBACK: Final = "127.0.0.1"
 NAMES: Final = ("near", "far")
 Figures = dict[str, Any]
 End = Callable[[Figures], Figures]
+Tap = Callable[[Inbox, Sequence[Outlet]], Calls]
+"""Return how turns reach an inbox and outlets."""
 
 
 def run_ends(
@@ -71,6 +75,35 @@ def run_ends(
                 process.kill()
                 process.wait()
     return found
+
+
+def run_nodes(
+    module: str, names: Sequence[str], settings: Mapping[str, Any], folder: str
+) -> list[Figures]:
+    """Run a process a node, joined by socket files; return what each found.
+
+    Args:
+        module: Of this package.
+        names: Of the nodes. The first ends by itself, the others serve until it has.
+        settings: For all.
+        folder: Of the sockets.
+
+    Raises:
+        ClusterError: One of them failed.
+    """
+    given = {**settings, "folder": folder, "names": list(names), "ports": None}
+    text = json.dumps(given)
+    processes: list[subprocess.Popen[str]] = []
+    try:
+        processes += (_start(module, n, text, "") for n in (*names[1:], names[0]))
+        return [_result(process) for process in (processes[-1], *processes[:-1])]
+    except (subprocess.TimeoutExpired, ValueError) as error:
+        message = f"a node of {module} failed: {error}"
+        raise ClusterError(message) from error
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def _free_ports() -> dict[str, int]:
@@ -125,30 +158,32 @@ class Node(Protocol):
 @contextlib.contextmanager
 def turning(
     node: Node, settings: Figures, name: str, peers: Sequence[str],
-    *, client: bool = False,
+    *, client: bool = False, tap: Tap | None = None,
 ) -> Iterator[Callable[[], None]]:  # fmt: skip
     """Join a node to its peers by the product's pump; give what wakes it.
 
     Args:
         node: The node; a fault ends its ``done`` with an error.
         settings: ``folder`` holds the sockets, or ``ports`` has one for each end;
-            ``hwm`` is theirs.
+            ``hwm`` is theirs; ``names`` are all nodes, default near and far.
         name: Of this node's socket.
         peers: Names of the nodes that its outgoing links lead to.
         client: True for a node that always receives.
+        tap: Stands between turns and sockets.
     """
     sockets, loop = Sockets(SOCKETS, find_keys(None)), asyncio.get_running_loop()
     ports, hwm = settings["ports"], settings["hwm"]
     where = {
         end: f"tcp://{LOOPBACK}:{ports[end]}" if ports
         else f"ipc://{settings['folder']}/{end}"
-        for end in NAMES
+        for end in settings.get("names", NAMES)
     }  # fmt: skip
     inbox = ZmqInbox(sockets, [where[name]], hwm, len(node.node.message))
     outlets = [ZmqOutlet(sockets, where[p], hwm, lambda: pump.turn()) for p in peers]
     pump = Pump(
-        node.node, inbox, outlets, schedule=loop.call_soon, always_receive=client
-    )
+        node.node, inbox, outlets, schedule=loop.call_soon, always_receive=client,
+        calls=tap(inbox, outlets) if tap is not None else None,
+    )  # fmt: skip
     inbox.watch(pump.turn)
 
     def fault(code: int) -> None:

@@ -148,6 +148,12 @@ def bench(
     only: Annotated[
         str, typer.Option(metavar="WORDS", help="Steps whose names have these words.")
     ] = "",
+    costs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Measure what things cost instead, for 'simulate'."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:  # fmt: skip
     """Measure kernels, hops, links, starts and the cluster, in interleaved rounds.
@@ -156,13 +162,20 @@ def bench(
     yardsticks stays empty without them. Quote ratios: figures alone move with the
     machine's load.
 
+    With --costs, clusters of two and three workers made of the network's layers stream
+    --frames each, every call timed; FILE has the costs, and how well they fit is
+    printed. Let nothing else run meanwhile.
+
     Example: neurocluster bench --rounds 3 --json > bench.json
     """
 
     def action() -> int:
         from neurocluster.bench.command import bench_command
+        from neurocluster.bench.costs import costs_command
 
         settings = configured(None, {"network": network, "threshold": threshold})
+        if costs is not None:
+            return costs_command(settings, costs, frames, json=json)
         return bench_command(settings, yardsticks, frames, rounds, only, json=json)
 
     guarded(action)

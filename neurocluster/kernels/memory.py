@@ -178,7 +178,7 @@ def call2(typing: Any, function: Any, a: Any, b: Any) -> Any:
 _clock_gettime = types.ExternalFunction(
     "clock_gettime", types.int32(types.int32, types.voidptr)
 )
-CLOCK_MONOTONIC = 1
+CLOCK_MONOTONIC, CLOCK_THREAD_CPUTIME_ID = 1, 3
 
 
 @inline
@@ -189,6 +189,14 @@ def read_monotonic(timespec: int) -> int:
         timespec: Address of 16 bytes that this call may use.
     """
     _clock_gettime(CLOCK_MONOTONIC, pointer(timespec))
+    seconds = read_int64(timespec, 0)
+    return seconds * 1_000_000_000 + read_int64(timespec, 1)
+
+
+@inline
+def read_thread_cpu(timespec: int) -> int:
+    """Return the CPU time of the calling thread; see `read_monotonic`."""
+    _clock_gettime(CLOCK_THREAD_CPUTIME_ID, pointer(timespec))
     seconds = read_int64(timespec, 0)
     return seconds * 1_000_000_000 + read_int64(timespec, 1)
 

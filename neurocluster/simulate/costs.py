@@ -73,9 +73,11 @@ class Costs:
         receive: Of a packet, in the call that receives it.
         send: Likewise.
         layers: Handling a packet, by layer, ``others`` and ``client``.
-        wake: Work of a process that wakes up.
+        wake: Work of a turn beside packets, half of it when it begins: reading events,
+            the event loop, going to sleep and waking up.
         late: Until a core that was idle begins; for I/O threads only its mean.
         io: Work of an I/O thread for a packet.
+        io_wake: Work of one that wakes up; without variation.
         io_late: Until an idle core begins with an I/O thread.
         wire: From I/O thread to I/O thread on one host.
         network: Likewise between hosts, without the delay that is asked for.
@@ -93,6 +95,7 @@ class Costs:
     wake: Cost = FREE
     late: Cost = FREE
     io: Cost = FREE
+    io_wake: Cost = FREE
     io_late: Cost = FREE
     wire: Cost = FREE
     network: Cost = FREE

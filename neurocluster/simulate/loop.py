@@ -30,8 +30,11 @@ from neurocluster.simulate.processors import (
 from neurocluster.simulate.records import (
     ARRIVES,
     BEAT,
+    BETWEEN,
     COSTS,
+    ENDED,
     HANDED,
+    IN_TURN,
     LOOP,
     PROCESS,
     TURN_END,
@@ -94,41 +97,64 @@ def handler_functions() -> tuple[int, int]:
 
 
 @jit
-def odd_work(process: Records, thread: Records) -> None:
-    """Charge what a step does beside packets: waking up, beats, ends of turns."""
+def half_a_turn(process: Records) -> None:
+    """Charge what a turn costs beside packets, half when it begins, half at its end."""
     costs = carray(pointer(process.costs_at), 1, COSTS)[0]
-    if thread.woken or process.turn_packets >= BUDGET_PACKETS:
-        thread.woken = process.turn_packets = 0
-        charge(process, costs.wake_fixed * draw(process, costs.wake_factors_at))
+    charge(process, costs.wake_fixed / 2 * draw(process, costs.wake_factors_at))
+
+
+@jit
+def begin_turn(process: Records, thread: Records) -> None:
+    """Charge the beginning of a turn, and work beside packets."""
+    thread.turning = IN_TURN
+    process.turn_packets = process.roomy = 0
+    half_a_turn(process)
     process.now += process.odd_ns
     process.odd_ns = 0
 
 
 @jit
+def take_step(loop: Records, process: Records, thread: Records) -> None:
+    """Let a turn do one thing; see whether that was its last."""
+    process.took = process.moved = process.empty = process.full = 0
+    process.freed = 0
+    packets = process.packets
+    if take_turn(np.int64(process.turn_at)) < 0:
+        loop.faulty = thread.process + 1
+    process.turn_packets += process.packets - packets
+    if process.freed:
+        source = link_of(loop, process.freed - 1).source
+        process_of(loop, source).roomy = 1
+        wake(loop, 2 * source)
+    if process.moved == 0 or process.turn_packets >= BUDGET_PACKETS:
+        thread.turning = ENDED if process.moved == 0 else BETWEEN
+        half_a_turn(process)
+    finished(loop, process)
+
+
+@jit
 def main_step(loop: Records, index: int) -> None:
-    """Let a process's main thread do one thing that takes time, or sleep."""
+    """Let a process's main thread do one thing that takes time, or sleep.
+
+    Whatever comes while a turn ends has another one follow it without a sleep.
+    """
     thread = thread_of(loop, index)
     process = process_of(loop, thread.process)
     process.begin = process.now = loop.now
-    odd_work(process, thread)
-    if process.now == loop.now and process.turn_at:
-        process.took = process.moved = process.empty = process.full = 0
-        process.freed = 0
-        packets = process.packets
-        if take_turn(np.int64(process.turn_at)) < 0:
-            loop.faulty = thread.process + 1
-        process.turn_packets += process.packets - packets
-        if process.freed:
-            wake(loop, 2 * link_of(loop, process.freed - 1).source)
-        if process.moved:
-            finished(loop, process)
-            work(loop, index, process.now)
+    if thread.turning == ENDED:
+        thread.turning = BETWEEN
+        blocked = np.int64(process.full and not process.is_client)
+        due = process.roomy or process.odd_ns
+        if not due and (blocked or process.arrived == 0):
+            sleep(loop, index, blocked)
             return
-        sleep(loop, index, process.full and not process.is_client)
-    elif process.now > loop.now:
-        work(loop, index, process.now)
+    if thread.turning == BETWEEN:
+        begin_turn(process, thread)
+    elif process.turn_at:
+        take_step(loop, process, thread)
     else:
-        sleep(loop, index, 0)
+        thread.turning = ENDED
+    work(loop, index, process.now)
 
 
 @jit

@@ -134,6 +134,7 @@ class Machine:
                 record[f"{name}_{term}"] = cost[term]
             record[f"{name}_factors_at"] = self._table(cost.factors)
         record["io_late_fixed"] = costs.io_late["fixed"]
+        record["io_wake_fixed"] = costs.io_wake["fixed"]
 
     def _table(self, factors: tuple[float, ...]) -> int:
         if not factors:

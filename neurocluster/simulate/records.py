@@ -12,7 +12,17 @@ import numpy as np
 
 REALS: Final = frozenset(
     f"{part}_{what}"
-    for part in ("receive", "send", "handle", "wake", "late", "io", "io_late", "wire")
+    for part in (
+        "receive",
+        "send",
+        "handle",
+        "wake",
+        "late",
+        "io",
+        "io_wake",
+        "io_late",
+        "wire",
+    )
     for what in ("fixed", "byte", "spike", "synop", "fired", "frame")
 ) | {"factor"}
 
@@ -51,7 +61,8 @@ THREAD: Final = _fields(
     "since",  # when it came into its state; of one that runs, until when it works
     "for_link",  # sleeps because a link is full
     "slice_end",
-    "woken",  # its next step is the first after a sleep
+    "turning",  # BETWEEN, IN_TURN or ENDED; of a main thread
+    "woken",  # its next job is the first after a sleep; of an I/O thread
     "cpu_ns",
     "input_ns",  # slept without input
     "link_ns",  # slept because a link was full
@@ -64,6 +75,7 @@ THREAD: Final = _fields(
     "job",  # 1 + the one that is being done
 )
 SLEEPS, READY, RUNS = range(3)
+BETWEEN, IN_TURN, ENDED = range(3)
 PROCESS: Final = _fields(
     "now",  # first: what engines read as their clock
     "begin",  # of the present step
@@ -81,6 +93,7 @@ PROCESS: Final = _fields(
     "empty",  # this step found the inbox empty
     "full",  # this step found a link full
     "freed",  # 1 + link that has room again since this step
+    "roomy",  # a full link has room again since this turn began
     "receive_at",  # the engine's own functions, see `link.buffers.Handler`
     "flush_at",
     "handles_at",
@@ -130,7 +143,7 @@ COSTS: Final = _fields(
     "wake_fixed", "wake_factors_at",
     "late_fixed", "late_factors_at",
     "io_fixed", "io_byte", "io_factors_at",
-    "io_late_fixed",
+    "io_wake_fixed", "io_late_fixed",
 )  # fmt: skip
 METER: Final = _fields(
     "kernel_at", "reset_at", "start_at", "layer_at",  # what is metered

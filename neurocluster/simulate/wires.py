@@ -214,6 +214,9 @@ def io_step(loop: Records, index: int) -> None:
     costs = costs_of(process)
     cost = costs.io_fixed + costs.io_byte * size
     cost *= draw(process, costs.io_factors_at)
+    if thread.woken:
+        thread.woken = 0
+        cost += costs.io_wake_fixed
     work(loop, index, loop.now + np.int64(cost + 0.5))
 
 

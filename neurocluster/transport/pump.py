@@ -15,7 +15,7 @@ from neurocluster.link.buffers import Handler, LinkBuffers
 from neurocluster.link.records import NODE
 from neurocluster.transport import turn as t
 from neurocluster.transport.base import Inbox, Outlet, Schedule
-from neurocluster.transport.calls import calls_of
+from neurocluster.transport.calls import Calls, calls_of
 from neurocluster.transport.hindrance import Hindrance
 from neurocluster.transport.outlets import TURN
 
@@ -39,6 +39,7 @@ class Pump:
         clock: Callable[[], int] = monotonic_ns,
         always_receive: bool = False,
         arm: Callable[[int], None] | None = None,
+        calls: Calls | None = None,
     ) -> None:
         """Bind a node to its transport.
 
@@ -51,11 +52,12 @@ class Pump:
             always_receive: True for the client (rule 5).
             arm: Has `turn` called at a time of the clock; needed where packets may wait
                 for more, or something hinders the node.
+            calls: How turns reach inbox and outlets; default the best there is.
         """
         self._node, self._inbox, self._outlets = node, inbox, tuple(outlets)
         self._schedule, self._clock = schedule, clock
         self._state = node.record.view("i8").data
-        self._calls = calls_of(inbox, outlets, node.message.data)
+        self._calls = calls or calls_of(inbox, outlets, node.message.data)
         self._handles = np.array(self._calls.outlets, np.int64)
         self._blocked_since: I64 = np.zeros(len(outlets), np.int64)
         self._blocked_ns: I64 = np.zeros(len(outlets), np.int64)

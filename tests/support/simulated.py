@@ -79,7 +79,8 @@ def costs_strategy(draw) -> Costs:
 
     return Costs(
         receive=cost("byte"), send=cost("byte"), wake=cost(), late=cost(),
-        io=cost("byte"), io_late=cost(), wire=cost("byte"), network=cost("byte"),
+        io=cost("byte"), io_late=cost(), io_wake=cost(), wire=cost("byte"),
+        network=cost("byte"),
         layers={"others": cost("spike", "synop", "fired", "frame")}, beat=cost(),
         beat_answer=cost(), beat_ns=draw(st.sampled_from([0, 20_000_000])),
         kernel_bytes=draw(st.sampled_from([0, 65536])),

@@ -67,13 +67,13 @@ def test_the_same_seed_gives_the_same_run_and_another_one_does_not():
 
 def test_a_pipeline_has_the_latency_computed_by_hand():
     costs = Costs(
-        receive=fixed(3), send=fixed(5), wire=fixed(20), wake=fixed(7), late=fixed(11),
-        io=fixed(2), io_late=fixed(1),
+        receive=fixed(3), send=fixed(5), wire=fixed(20), wake=fixed(14), late=fixed(11),
+        io=fixed(2), io_late=fixed(1), io_wake=fixed(4),
         layers={"d0": fixed(13), "d1": fixed(17), CLIENT_LAYER: fixed(19)},
     )  # fmt: skip
     rows = rows_of(cluster_of(pipeline(), costs), 5)
     # Sent, both I/O threads woken, received by a process that slept.
-    hop = 5 + (1 + 2) + 20 + (1 + 2) + 11 + 7 + 3
+    hop = 5 + (1 + 4 + 2) + 20 + (1 + 4 + 2) + 11 + 7 + 3
     latency = rows["done_ns"] - rows["started_ns"]
     # The first frame starts while the client sleeps, the others while it works.
     assert latency.tolist() == [
