@@ -239,6 +239,13 @@ def simulate(
     copies: Annotated[
         int, typer.Option(help="So many of the plan, side by side, sharing the hosts.")
     ] = 1,
+    span: Annotated[
+        int,
+        typer.Option(
+            help="Hosts that each copy lies on; default one a layer, or all there are "
+            "for each."
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
     network: Network = None, data: Data = None, frames: Frames = None,
     start: Start = None, threshold: Threshold = None,
@@ -263,7 +270,7 @@ def simulate(
         from neurocluster.cli.simulate import Place as Where
         from neurocluster.cli.simulate import simulate_command
 
-        where = Where(costs, hosts, cores, delay_us, jitter, copies, seed)
+        where = Where(costs, hosts, cores, delay_us, jitter, copies, seed, span)
         settings = configured(config, given)
         return simulate_command(settings, where, json=json, quiet=quiet)
 

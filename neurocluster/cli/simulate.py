@@ -53,6 +53,7 @@ class Place:
         jitter: See `simulate.site.parse_jitter`.
         copies: Of the plan, side by side.
         seed: Of what is drawn.
+        span: See `simulate.site.span_of`.
     """
 
     costs: Path
@@ -62,6 +63,7 @@ class Place:
     jitter: str = ""
     copies: int = 1
     seed: int = 0
+    span: int = 0
 
     def site(self) -> Site:
         """Return the site.
@@ -108,7 +110,14 @@ def simulate_command(
     fixed = convert(graph, config.threshold or None, config.offset)
     plan = make_plan(graph, parse_splits(config.split))
     study = study_of(
-        config, fixed, plan, site, costs, copies=place.copies, seed=place.seed
+        config,
+        fixed,
+        plan,
+        site,
+        costs,
+        copies=place.copies,
+        seed=place.seed,
+        span=place.span,
     )
     with whole_folder(config.out, f"{config.name}-simulated") as folder:
         warm_with_progress(config, fixed, plan, console)

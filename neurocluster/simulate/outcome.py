@@ -36,8 +36,8 @@ class Outcome:
     """What a simulated run gave.
 
     Attributes:
-        frames: Of the run; where there are copies, a frame is that of all of them, from
-            the first start to the last end, and its counts are those of the first.
+        frames: Of the run; where there are copies, a frame ends when the last one has
+            done it, its latency is that of the slowest, its counts are the first's.
         links: Lines of links.csv.
         workers: Lines of workers.csv.
         bound_ns: (frames,) float64, the least latency of each frame.
@@ -93,8 +93,9 @@ def _together(
     copy: Copy, rows: Sequence[Records], reports: Sequence[Sequence[U64]], indices: I64
 ) -> FrameTable:
     joint = rows[0].copy()
-    joint["started_ns"] = np.minimum.reduce([r["started_ns"] for r in rows])
+    longest = np.maximum.reduce([r["done_ns"] - r["started_ns"] for r in rows])
     joint["done_ns"] = np.maximum.reduce([r["done_ns"] for r in rows])
+    joint["started_ns"] = joint["done_ns"] - longest
     sums = np.zeros((len(indices), 3), np.int64)
     for own, tables in zip(rows, reports, strict=True):
         sums[:, 0] += own["input_spikes"]

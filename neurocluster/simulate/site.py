@@ -98,27 +98,43 @@ def spread(
 ) -> list[dict[str, int]]:
     """Return for each copy the host of its partitions.
 
-    Copies go to hosts in turn, whole, where there are as many as hosts; else each copy
-    is placed over a share of the hosts.
+    First hosts of copies are spread evenly; from there each copy goes on as it is
+    placed, behind the last host with the first.
 
     Args:
-        placement: Of one copy, over its share of the hosts, from 0.
+        placement: Of one copy, over as many hosts as it lies on, from 0.
         copies: Of the network.
         hosts: That run workers.
     """
     first = 0 if hosts == 1 else 1
-    share = share_of(copies, hosts)
-    groups = max(hosts // share, 1)
     return [
-        {name: first + share * (copy * groups // copies) + place
-         for name, place in placement.items()}
+        {
+            name: first + (copy * hosts // copies + place) % hosts
+            for name, place in placement.items()
+        }
         for copy in range(copies)
-    ]  # fmt: skip
+    ]
 
 
-def share_of(copies: int, hosts: int) -> int:
-    """Return over how many hosts a copy is placed."""
-    return max(hosts // copies, 1)
+def span_of(copies: int, hosts: int, layers: int, span: int = 0) -> int:
+    """Return on how many hosts a copy lies.
+
+    Args:
+        copies: Of the network.
+        hosts: That run workers.
+        layers: Of the network that have weights.
+        span: As asked for; 0 is all hosts for one copy, else a host for each layer, or
+            more where there are enough for all copies.
+
+    Raises:
+        ConfigError: There are fewer hosts.
+    """
+    if not 0 <= span <= hosts:
+        message = f"span: {span} hosts for each copy, of {hosts}; give 1 to {hosts}"
+        raise ConfigError(message)
+    if span:
+        return span
+    return max(hosts // copies, min(hosts, layers))
 
 
 def client_host(copies: int, hosts: int, workers: Sequence[int]) -> int:

@@ -19,7 +19,7 @@ from neurocluster.model.placement import Host, check_pins
 from neurocluster.simulate.cluster import Cluster, Work, turned
 from neurocluster.simulate.costs import Costs
 from neurocluster.simulate.outcome import Outcome, outcome_of
-from neurocluster.simulate.site import Site, share_of, spread
+from neurocluster.simulate.site import Site, span_of, spread
 
 MOST_PARTITIONS: Final = 20_000
 """Of all copies: some 250 KB each."""
@@ -34,7 +34,7 @@ class Study:
         work: What is run.
         site: On what.
         costs: Of everything.
-        placement: Host of each partition of a copy, over its share of the hosts.
+        placement: Host of each partition of a copy, over the hosts that it lies on.
         copies: Of the plan.
         seed: Of what is drawn.
     """
@@ -85,7 +85,7 @@ class Study:
 
 def study_of(
     config: RunConfig, fixed: FixedNetwork, plan: Plan, site: Site, costs: Costs,
-    *, copies: int = 1, seed: int = 0,
+    *, copies: int = 1, seed: int = 0, span: int = 0,
 ) -> Study:  # fmt: skip
     """Return the simulation that settings describe.
 
@@ -100,7 +100,7 @@ def study_of(
             f"{partitions:,}; at most {MOST_PARTITIONS:,} are simulated"
         )
         raise ConfigError(message)
-    share = share_of(copies, site.hosts)
+    share = span_of(copies, site.hosts, len(fixed.graph.stages), span)
     work = Work(
         fixed, plan, config.quantizer, config.fire, config.window, config.max_spikes,
         config.hwm,

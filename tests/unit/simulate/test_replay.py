@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from neurocluster.errors import ConfigError
 from neurocluster.simulate.cluster import turned
-from neurocluster.simulate.site import Site, spread
+from neurocluster.simulate.site import Site, span_of, spread
 from tests.support.simulated import cluster_of, frames_of, small_work
 from tests.unit.simulate.test_cluster import SPLITS, VARIED
 
@@ -58,6 +59,20 @@ def test_copies_are_spread_evenly_and_whole_where_hosts_are_few():
 def test_few_copies_have_a_share_of_the_hosts_each():
     placed = spread({"a": 0, "b": 1}, 2, 4)
     assert placed == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+
+
+def test_copies_that_span_hosts_go_on_behind_the_last_with_the_first():
+    placed = spread({"a": 0, "b": 1}, 3, 3)
+    assert placed == [{"a": 1, "b": 2}, {"a": 2, "b": 3}, {"a": 3, "b": 1}]
+
+
+def test_one_copy_has_all_hosts_and_many_a_host_a_layer():
+    assert span_of(1, 8, 4) == 8
+    assert span_of(2, 50, 4) == 25
+    assert span_of(100, 50, 4) == 4
+    assert span_of(100, 50, 4, 1) == 1
+    with pytest.raises(ConfigError, match="give 1 to 2"):
+        span_of(100, 2, 4, 3)
 
 
 def test_one_host_has_all():
