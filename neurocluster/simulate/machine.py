@@ -17,7 +17,8 @@ from neurocluster.simulate import loop as l
 from neurocluster.simulate import records as r
 from neurocluster.simulate.costs import FREE, Cost, Costs
 from neurocluster.simulate.wires import socket_functions
-from neurocluster.transport.turn import TURN
+from neurocluster.transport.outlets import TURN
+from neurocluster.transport.turn import CAUSES
 from neurocluster.wire.packet import HEADER_BYTES
 
 EVENTS: Final = 1 << 20
@@ -213,6 +214,7 @@ class Machine:
             "blocked_ns_at": self._address(np.zeros(len(sockets) or 1, np.int64)),
             "always_receive": int(client),
             "scratch_at": self._address(np.zeros(2, np.int64)),
+            "waits_at": self._address(np.zeros((len(CAUSES), 2), np.int64)),
         }.items():  # fmt: skip
             turn[name] = value
         if client:

@@ -29,7 +29,7 @@ from neurocluster.simulate.events import push
 from neurocluster.simulate.meter import charge
 from neurocluster.simulate.processors import process_of, sleep, thread_of, wake, work
 from neurocluster.simulate.records import ARRIVES, COSTS, HANDED, LINK, LOOP, PROCESS
-from neurocluster.transport.turn import TURN
+from neurocluster.transport.outlets import TURN
 
 U = np.uint64
 EAGAIN, EINTR = errno.EAGAIN, errno.EINTR
