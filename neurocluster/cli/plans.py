@@ -1,4 +1,4 @@
-"""Define the commands that stream nothing: `doctor`, `describe`, `warm` and others."""
+"""Define commands that stream nothing: `doctor`, `describe`, `warm` and `bench`."""
 
 from __future__ import annotations
 
@@ -14,22 +14,18 @@ from neurocluster.cli.options import (
     Data,
     EngineName,
     Fire,
-    Frames,
     Hosts,
     Hwm,
     Json,
     MaxSpikes,
     Memory,
-    Name,
     Network,
     Offset,
-    Out,
     Place,
     QuantizerOption,
     Quiet,
     Spares,
     SplitOption,
-    Start,
     Threshold,
     Window,
     configured,
@@ -177,101 +173,5 @@ def bench(
         if costs is not None:
             return costs_command(settings, costs, frames, json=json)
         return bench_command(settings, yardsticks, frames, rounds, only, json=json)
-
-    guarded(action)
-
-
-@app.command()
-def report(
-    folders: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="RUN-OR-EXPERIMENT", help="Folders that these have left."
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the report; default report/ in the first."),
-    ] = None,
-    json: Json = False, quiet: Quiet = False,
-) -> None:  # fmt: skip
-    """Draw what runs or experiments left: a page that needs no network, SVG and PNG.
-
-    Several runs are put side by side, with what differs from the first. Of experiments
-    it draws what was measured against a setting, with intervals, and sets hypotheses
-    beside their outcomes. It needs the extra: pip install 'neurocluster[report]'.
-
-    Example: neurocluster report runs/20260801-120000-run
-    """
-
-    def action() -> int:
-        from neurocluster.cli.report import report_command
-
-        return report_command(folders, out, json=json, quiet=quiet)
-
-    guarded(action)
-
-
-@app.command()
-def simulate(
-    costs: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE", help="What things cost, as 'bench --costs' measures it."
-        ),
-    ] = Path("costs.json"),
-    hosts: Annotated[int, typer.Option(help="Hosts that run workers.")] = 1,
-    cores: Annotated[int, typer.Option(help="Cores of each host.")] = 2,
-    delay_us: Annotated[
-        float,
-        typer.Option(
-            "--delay-us",
-            help="Added to the way between hosts; with one host, to every link.",
-        ),
-    ] = 0.0,
-    jitter: Annotated[
-        str,
-        typer.Option(
-            metavar="KIND:US",
-            help="Added to it at random, order kept: normal, exponential or pareto.",
-        ),
-    ] = "",
-    copies: Annotated[
-        int, typer.Option(help="So many of the plan, side by side, sharing the hosts.")
-    ] = 1,
-    span: Annotated[
-        int,
-        typer.Option(
-            help="Hosts that each copy lies on; default one a layer, or all there are "
-            "for each."
-        ),
-    ] = 0,
-    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
-    network: Network = None, data: Data = None, frames: Frames = None,
-    start: Start = None, threshold: Threshold = None,
-    quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
-    split: SplitOption = None, place: Place = None, window: Window = None,
-    max_spikes: MaxSpikes = None, hwm: Hwm = None, out: Out = None, name: Name = None,
-    config: Config = None, json: Json = False, quiet: Quiet = False,
-) -> None:  # fmt: skip
-    """Run a plan in virtual time on hosts that are not there.
-
-    Workers are the real engines, so spikes and packets are; processors, wires and the
-    time that everything takes are simulated, from costs measured on this machine.
-    With more than one host, client and controller have one of their own, h0. With
-    copies, the kernels of one are recorded and replayed in all. 1,000 frames unless
-    --frames says how many.
-
-    Example: neurocluster simulate --hosts 4 --delay-us 50 --split conv1=rows:4
-    """
-    given = dict(locals())
-
-    def action() -> int:
-        from neurocluster.cli.simulate import Place as Where
-        from neurocluster.cli.simulate import simulate_command
-
-        where = Where(costs, hosts, cores, delay_us, jitter, copies, seed, span)
-        settings = configured(config, given)
-        return simulate_command(settings, where, json=json, quiet=quiet)
 
     guarded(action)
