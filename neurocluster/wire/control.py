@@ -136,7 +136,7 @@ class Control:
 
 def encode_control(message: Control) -> bytes:
     """Return a control message's bytes."""
-    if message.kind in OF_ROUNDS and max(message.body.values()) <= rounds.MOST:
+    if message.kind in OF_ROUNDS and rounds.fits(message.body):
         return rounds.write_round(
             message.kind, message.generation, message.epoch, message.body["round"],
             message.body["started"],

@@ -7,6 +7,7 @@ msgpack, as any other control message; in any other width the general decoder re
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from typing import Final
 
 _FORM: Final = struct.Struct(">2sBcQcI7scI8scI")
@@ -19,6 +20,11 @@ _ROUND: Final = b"\x82\xa5round"
 _STARTED: Final = b"\xa7started"
 MOST: Final = (1 << 32) - 1
 """Largest number of a round, or of frames, that has this form."""
+
+
+def fits(body: Mapping[str, int]) -> bool:
+    """Tell whether a body's numbers have the fixed form."""
+    return min(body.values()) >= 0 and max(body.values()) <= MOST
 
 
 def write_round(

@@ -73,6 +73,12 @@ SHAPED = {
     "received": st.integers(0, 3).map(lambda n: bytes(24 * n)),
     "sent": st.integers(0, 3).map(lambda n: bytes(24 * n)),
     "rows": st.integers(0, 3).map(lambda n: bytes(40 * n)),
+    "barrier": st.just({}) | st.fixed_dictionaries({
+        "rounds": numbers,
+        "nodes": st.lists(
+            st.tuples(texts, numbers, numbers, numbers), max_size=3
+        ).map(tuple),
+    }),
     "asked_ns": stamps, "heard_ns": stamps, "answered_ns": stamps,
 }  # fmt: skip
 
