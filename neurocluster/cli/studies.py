@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -32,6 +32,9 @@ from neurocluster.cli.options import (
     configured,
     log_level,
 )
+
+SIMULATED: Final = frozenset({"delay_us", "jitter", "seed"})
+"""Options of `simulate` that are no settings of a run."""
 
 
 @app.command()
@@ -175,7 +178,8 @@ def simulate(
         from neurocluster.cli.simulate import simulate_command
 
         where = Where(costs, hosts, cores, delay_us, jitter, copies, seed, span)
-        settings = configured(config, given)
+        plan = {key: given[key] for key in given.keys() - SIMULATED}
+        settings = configured(config, plan)
         return simulate_command(settings, where, json=json, quiet=quiet)
 
     guarded(action)
