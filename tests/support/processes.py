@@ -70,8 +70,8 @@ def wait_for(condition, seconds=20.0):
     raise AssertionError(f"no {condition} within {seconds} s")
 
 
-def roster(folder, seconds=20.0):
-    """Wait for a run's roster; return it."""
+def roster(folder, seconds=90.0):
+    """Wait for a run's roster, kernels that are compiled first included; return it."""
     path = Path(folder) / "roster.json"
     wait_for(path.exists, seconds)
     return json.loads(path.read_text())
