@@ -177,6 +177,27 @@ class Impairments:
             raise ConfigError(message)
         return cls(_rules("link", data), _rules("worker", data), seed)
 
+    def check_names(self, partitions: Sequence[str]) -> None:
+        """Refuse rules that name no partition: they would do nothing, unnoticed.
+
+        Raises:
+            ConfigError: A name matches neither a partition, a layer nor the client.
+        """
+        known = (*partitions, "client")
+        for kind, rules in (("link", self.links), ("worker", self.workers)):
+            patterns = [
+                rule[key] for rule in rules for key in WHERE[kind] if key in rule
+            ]
+            for pattern in patterns:
+                if pattern.startswith(HOST):
+                    continue
+                if not any(_matches(pattern, name, {}) for name in known):
+                    names = ", ".join(partitions)
+                    message = (
+                        f"impairments: {pattern} is none of the partitions {names}"
+                    )
+                    raise ConfigError(message)
+
     def link(
         self, source: str, destination: str, hosts: Mapping[str, str]
     ) -> LinkImpairment | None:

@@ -75,6 +75,7 @@ def run_command(
     fixed = convert(graph, config.threshold or None, config.offset)
     plan = make_plan(graph, parse_splits(config.split))
     check_pins(plan, there.hosts if there is not None else (), config.place)
+    config.impairments().check_names([p.name for p in plan.partitions])
     bound = MemoryBound(config, fixed, plan)
     memory = bound.cluster(frames=len(frames), data_bytes=data.nbytes)
     refuse_or_warn(config, memory, elsewhere=there is not None)

@@ -34,6 +34,7 @@ class LocalCluster(Cluster):
         """
         super().__init__(config, **given)
         check_pins(self.plan, (), self.config.place)
+        self.config.impairments().check_names([p.name for p in self.plan.partitions])
 
     @property
     def _endpoint(self) -> str:

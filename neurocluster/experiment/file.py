@@ -205,6 +205,7 @@ def _planned(cell: Cell) -> Cell:
     try:
         plan = make_plan(load_network(config.network), parse_splits(config.split))
         check_pins(plan, (), config.place)
+        config.impairments().check_names([p.name for p in plan.partitions])
     except ModelError as error:
         error.add_note(f"in the experiment's cell: {cell.label}")
         raise

@@ -122,3 +122,22 @@ def test_a_wrong_setting_is_named(settings, words):
     with pytest.raises(ConfigError) as caught:
         RunConfig().replace(**settings).impairments()
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "wrong"),
+    [
+        ({"worker": [{"partition": "conv9", "slow": 2}]}, "conv9"),
+        ({"link": [{"from": "conv1", "to": "x.*", "delay_us": 2}]}, "x.*"),
+        ({"worker": [{"partition": "conv*", "slow": 2}]}, None),
+        ({"link": [{"from": "client", "to": "host:a", "delay_us": 2}]}, None),
+    ],
+)
+def test_a_rule_that_names_no_partition_is_refused(data, wrong):
+    made = rules(**data)
+    if wrong is None:
+        made.check_names(["conv1.0", "conv2.0"])
+        return
+    with pytest.raises(ConfigError) as caught:
+        made.check_names(["conv1.0", "conv2.0"])
+    assert f"{wrong} is none of the partitions conv1.0, conv2.0" in str(caught.value)
