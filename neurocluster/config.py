@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from neurocluster.dtypes import ClockMode, FirePolicy, Quantizer
 from neurocluster.errors import ConfigError
 from neurocluster.fields import TABLES, check, normal
 from neurocluster.impairments import Impairments, load_impairments
+from neurocluster.toml import read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,14 +203,7 @@ def load_config(path: str | Path) -> RunConfig:
     Raises:
         ConfigError: It cannot be read, or a key or value is wrong.
     """
-    try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"cannot read config {path}: {error.strerror}"
-        raise ConfigError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"config {path} is no TOML: {error}"
-        raise ConfigError(message) from error
+    values = read_toml(path, "config")
     try:
         return RunConfig().replace(**values)
     except ConfigError as error:

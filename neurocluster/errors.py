@@ -4,7 +4,6 @@ NeuroclusterError
 |-- ConfigError(ValueError)            a setting, option or file of settings is wrong
 |-- DataError(ValueError)              images, labels or their files are wrong
 |-- ModelError(ValueError)             a network file or graph is wrong
-|   |-- ShapeError                     layers do not fit together
 |   `-- PartitionError                 a split cannot work
 |-- FrameError                         one frame failed; the others go on
 |   `-- PotentialRangeError            a potential left its fixed-point range
@@ -14,15 +13,13 @@ NeuroclusterError
 |   `-- MessageTooLarge
 |-- LinkError
 |   |-- LocalLinkError                 we misused a link
-|   |-- RemoteLinkError                the peer broke a link's rules
-|   `-- LinkClosed
+|   `-- RemoteLinkError                the peer broke a link's rules
 |-- ClusterError                       a cluster cannot go on
 |   |-- ClusterBusy                    another client holds the cluster
 |   |-- ClusterStopped                 somebody asked the cluster to stop
 |   |-- ControllerLost
 |   |-- WorkerLost
-|   |-- StartTimeout
-|   `-- ShutdownTimeout
+|   `-- StartTimeout
 `-- PlatformError                      this machine cannot run neurocluster
 """
 
@@ -43,10 +40,6 @@ class DataError(NeuroclusterError, ValueError):
 
 class ModelError(NeuroclusterError, ValueError):
     """Report a network file or graph that cannot be used."""
-
-
-class ShapeError(ModelError):
-    """Report layers that do not fit together."""
 
 
 class PartitionError(ModelError):
@@ -129,10 +122,6 @@ class RemoteLinkError(LinkError):
         self.got = got
 
 
-class LinkClosed(LinkError):
-    """Report the use of a closed link."""
-
-
 class ClusterError(NeuroclusterError):
     """Report a cluster that cannot go on."""
 
@@ -163,10 +152,6 @@ class WorkerLost(ClusterError):
 
 class StartTimeout(ClusterError):
     """Report a cluster that was not complete before its deadline."""
-
-
-class ShutdownTimeout(ClusterError):
-    """Report processes that did not end in time."""
 
 
 class PlatformError(NeuroclusterError):

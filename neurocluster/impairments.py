@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 from neurocluster.errors import ConfigError
+from neurocluster.toml import read_toml
 
 JITTERS: Final = ("exponential", "normal", "heavy")
 HOST: Final = "host:"
@@ -259,14 +259,7 @@ def load_impairments(path: str | Path) -> dict[str, Any]:
     Raises:
         ConfigError: It cannot be read, or says something unknown.
     """
-    try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"cannot read impairments {path}: {error.strerror}"
-        raise ConfigError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"impairments {path} are no TOML: {error}"
-        raise ConfigError(message) from error
+    data = read_toml(path, "impairments")
     if unknown := sorted(set(data) - {*KINDS, "seed"}):
         message = (
             f"impairments {path}: unknown {unknown[0]!r}; known are link, worker, seed"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan
 from neurocluster.model.placement import check_pins
 from neurocluster.model.split import parse_splits
+from neurocluster.toml import read_toml
 
 TOP: Final = (
     "name", "description", "repetitions", "warm_up_frames", "frames", "seed",
@@ -93,14 +93,7 @@ def read_experiment(path: str | Path) -> Experiment:
             file and table.
         ModelError: A network, threshold or split of a cell cannot work.
     """
-    try:
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"cannot read experiment {path}: {error.strerror}"
-        raise ConfigError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"experiment {path} is no TOML: {error}"
-        raise ConfigError(message) from error
+    document = read_toml(path, "experiment")
     try:
         return experiment_of(document)
     except ConfigError as error:

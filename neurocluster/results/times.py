@@ -163,6 +163,7 @@ def _us(value_ns: int | None) -> str:
 
 def short(value_ns: float) -> str:
     """Return a time in few letters, with its unit."""
+    value_ns = float(f"{value_ns:.3g}")  # 999.6 of a unit are one of the next
     for unit, size in (("s", SECOND), ("ms", MS), ("us", US)):
         if value_ns >= size:
             return f"{value_ns / size:.3g} {unit}"

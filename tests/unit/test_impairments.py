@@ -89,7 +89,7 @@ def test_the_settings_of_a_run_become_rules_and_the_file_has_the_last_word(tmp_p
         ("[[worker]]\nslow = 0.5", "worker 1: slow is 0.5; give a number from 1"),
         ("link = 3", "write each rule as [[link]]"),
         ("seed = -1", "seed is -1"),
-        ("x = [", "are no TOML"),
+        ("x = [", "is no TOML"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(tmp_path, text, words):

@@ -13,7 +13,7 @@ from neurocluster.cli import exits
         (errors.ConfigError("c"), exits.EXIT_USAGE),
         (errors.PartitionError("p"), exits.EXIT_USAGE),
         (errors.PlatformError("p"), exits.EXIT_USAGE),
-        (errors.ShapeError("s"), exits.EXIT_INPUT),
+        (errors.ModelError("m"), exits.EXIT_INPUT),
         (errors.DataError("d"), exits.EXIT_INPUT),
         (errors.WorkerLost("w"), exits.EXIT_FAILED),
         (KeyboardInterrupt(), exits.EXIT_INTERRUPTED),
