@@ -121,6 +121,15 @@ def _connection(values: dict[str, Any]) -> Connection:
     return Connection(**known)
 
 
+def successor(path: Path, connection: Connection) -> Connection | None:
+    """Return the controller that took a file from this one, if one did."""
+    try:
+        found = _read(path)[0]
+    except ConfigError:  # it is gone, or about to be written
+        return None
+    return None if found == connection else found
+
+
 def remove_connection(path: Path, connection: Connection) -> None:
     """Remove the file if it is this controller's, not one that took its place."""
     with contextlib.suppress(ConfigError, OSError):

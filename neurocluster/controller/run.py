@@ -20,6 +20,7 @@ from neurocluster.controller import events as e
 from neurocluster.controller.connection import (
     Connection,
     remove_connection,
+    successor,
     write_connection,
 )
 from neurocluster.controller.desk import Desk
@@ -41,6 +42,8 @@ from neurocluster.wire.control import (
 )
 
 TICK_S: Final = 0.05
+LOOK_S: Final = 1.0
+"""How often a controller looks whether its connection file is still its own."""
 QUESTIONS: Final = 64
 """Most that are answered between two ticks: an answer costs more than a question."""
 _log = logging.getLogger(__name__)
@@ -128,6 +131,7 @@ class ControllerRunner:
         if self._file is not None:
             write_connection(self._file, self._connection)
         self._loop = asyncio.get_running_loop()
+        self._look = self._loop.call_later(LOOK_S, self._look_at_file)
         self.done: asyncio.Future[int] = self._loop.create_future()
         self._pending = b""
         self._strangers = self._questions = 0
@@ -184,6 +188,15 @@ class ControllerRunner:
         strangers = self._strangers + self._socket.strangers
         self.event(e.Tick(self._sockets.refused, strangers))
 
+    def _look_at_file(self) -> None:
+        """End if another controller took the file: members would find that one."""
+        if self._file is None or self.done.done():
+            return
+        self._look = self._loop.call_later(LOOK_S, self._look_at_file)
+        if (other := successor(self._file, self._connection)) is not None:
+            who = f"another controller (pid {other.pid} on {other.host})"
+            self._finish(e.EXIT_FAILED, f"{who} has taken {self._file}")
+
     def read_lease(self) -> None:
         """Read exits that the launcher reports; end when it is gone."""
         data = os.read(_STDIN, 1 << 16)
@@ -202,6 +215,7 @@ class ControllerRunner:
     def close(self) -> None:
         """Release the socket and remove the connection file, if it is still ours."""
         self._timer.cancel()
+        self._look.cancel()
         self._socket.close()
         if self._file is not None:
             remove_connection(self._file, self._connection)
