@@ -2,9 +2,12 @@
 # Install what the tests need, then run every check and test.
 #
 #     tools/test.sh [--slow] [options of pytest]
+#
+# Integration tests run one by one, after all others on all cores; with options of
+# pytest whatever they choose runs one by one.
 set -uo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
-    sed -n '2,4s/^# \{0,1\}//p' "$0"
+    sed -n '2,7s/^# \{0,1\}//p' "$0"
     echo "--slow adds the tests that take minutes; other options go to pytest."
     exit 0
 fi
@@ -32,4 +35,10 @@ check "ruff: format" "$bin/ruff" format --check .
 check "mypy" "$bin/mypy"
 check "imports" "$bin/lint-imports"
 check "kernels" "$PYTHON_ENV" -m neurocluster warm
-check "pytest" "$PYTHON_ENV" -m pytest "${slow[@]}" "${arguments[@]}"
+if [ ${#arguments[@]} -gt 0 ]; then
+    check "pytest" "$PYTHON_ENV" -m pytest "${slow[@]}" "${arguments[@]}"
+    exit
+fi
+check "pytest: all but integration" "$PYTHON_ENV" -m pytest "${slow[@]}" \
+    -n auto --dist worksteal --ignore tests/integration tests
+check "pytest: integration" "$PYTHON_ENV" -m pytest "${slow[@]}" tests/integration
