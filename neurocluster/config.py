@@ -57,6 +57,8 @@ class RunConfig:
         service_cv: Its coefficient of variation.
         impair: File of further rules; see `impairments`.
         seed: Of everything random in these.
+        order_seed: Of the order in which workers handle packets of their links; None:
+            as they arrive.
     """
 
     network: str | None = None
@@ -92,6 +94,7 @@ class RunConfig:
     service_cv: float = 0.0
     impair: str | None = None
     seed: int = 0
+    order_seed: int | None = None
 
     def replace(self, **settings: Any) -> Self:
         """Return a copy with some settings replaced, all checked.
@@ -153,6 +156,7 @@ class RunConfig:
             "hwm": str(self.hwm),
             "max_linger_us": repr(self.max_linger_us),
             "impair": json.dumps(self.impairments().to_wire()),
+            "order_seed": json.dumps(self.order_seed),
         }
 
     def to_toml(self) -> str:

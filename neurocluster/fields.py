@@ -17,6 +17,7 @@ MOST_SPIKES: Final = 1 << 20
 MOST_HWM: Final = 1 << 16
 MOST_SPARES: Final = 64
 MOST_SLOW: Final = 10_000
+MOST_SEED: Final = (1 << 63) - 1
 TABLES: Final = {
     "split": ("layer = 'KIND:PARTS'", "layer", "cut"),
     "place": ("partition = 'HOST'", "partition", "host"),
@@ -113,6 +114,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "service_cv": (float,),
     "impair": (str, type(None)),
     "seed": (int,),
+    "order_seed": (int, type(None)),
 }
 _RANGES: Final = {
     "frames": (1, math.inf),
@@ -131,7 +133,8 @@ _RANGES: Final = {
     "loss": (0, 0.9),
     "service_us": (0, MOST_US),
     "service_cv": (0, 10),
-    "seed": (0, (1 << 63) - 1),
+    "seed": (0, MOST_SEED),
+    "order_seed": (0, MOST_SEED),
 }
 
 
@@ -167,6 +170,12 @@ def check(config: Any) -> None:
             raise ConfigError(message)
     for partition, factor in config.straggler.items():
         _check_factor(partition, factor)
+    if config.order_seed is not None and config.clock not in ("none", "frame"):
+        message = (
+            f"order_seed: a clock ({config.clock}) has an order of its own; use clock "
+            "= 'none', or leave order_seed out"
+        )
+        raise ConfigError(message)
     if not config.name or "/" in config.name:
         message = f"name: {config.name!r} must be a plain word"
         raise ConfigError(message)

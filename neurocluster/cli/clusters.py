@@ -17,6 +17,7 @@ from neurocluster.cli.hindrances import (
     JitterShape,
     Linger,
     Loss,
+    OrderSeed,
     Rate,
     Seed,
     Service,
@@ -74,6 +75,7 @@ def controller(
     jitter: JitterShape = None, rate_mbit: Rate = None, loss: Loss = None,
     straggler: Straggler = None, service_us: Service = None,
     service_cv: ServiceVariation = None, impair: Impair = None, seed: Seed = None,
+    order_seed: OrderSeed = None,
     once: Annotated[
         bool, typer.Option("--once", help="End with the first client's session.")
     ] = False,

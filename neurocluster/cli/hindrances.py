@@ -23,6 +23,14 @@ Clock = Annotated[
         "frame (one frame in flight).",
     ),
 ]
+OrderSeed = Annotated[
+    int | None,
+    typer.Option(
+        "--order-seed",
+        help="Draw the order in which workers handle packets of different links by "
+        "this seed, in place of that in which they arrive: same seed, same spikes.",
+    ),
+]
 Delay = Annotated[
     float | None,
     typer.Option(

@@ -45,7 +45,8 @@ class Runner:
     def run(self, turn: Turn, cell: Cell, path: Path) -> Run | None:
         """Make a run; None if it was interrupted."""
         started, begin, load = now(), time.monotonic(), load_now()
-        config = cell.config.replace(out=str(path), name=self._experiment.name)
+        config = cell.settings_of(turn.repetition, self._experiment.reseed)
+        config = config.replace(out=str(path), name=self._experiment.name)
         data, frames = choose_frames(config)
         if self.shows is not None:
             self.shows.frames = len(frames)

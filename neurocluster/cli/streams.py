@@ -12,6 +12,7 @@ from neurocluster.cli.hindrances import (
     JitterShape,
     Linger,
     Loss,
+    OrderSeed,
     Rate,
     Seed,
     Service,
@@ -79,6 +80,7 @@ def run(
     jitter: JitterShape = None, rate_mbit: Rate = None, loss: Loss = None,
     straggler: Straggler = None, service_us: Service = None,
     service_cv: ServiceVariation = None, impair: Impair = None, seed: Seed = None,
+    order_seed: OrderSeed = None,
     json: Json = False, quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
     """Run a network: controller and client here, workers here or on other hosts.

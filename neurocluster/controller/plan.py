@@ -32,6 +32,7 @@ class Settings:
         linger_us: How long spikes may wait for others to fill their packet.
         impair: What hinders links and workers; see `impairments.Impairments`.
         clock: What puts the nodes under a clock; see `member.rounds`.
+        order: Seed of the order in which workers handle packets; None: as they arrive.
     """
 
     quantizer: Quantizer
@@ -44,6 +45,7 @@ class Settings:
     linger_us: float = 0.0
     impair: Mapping[str, Any] = field(default_factory=dict)
     clock: str = "none"
+    order: int | None = None
 
 
 class ClusterPlan:
@@ -82,6 +84,7 @@ class ClusterPlan:
             "where": settings.where,
             "linger_us": settings.linger_us,
             "impair": dict(settings.impair),
+            "order": settings.order,
             "clock": {
                 "mode": settings.clock,
                 "depth": self._depths[node],
@@ -133,6 +136,7 @@ class ClusterPlan:
             "fire": self._settings.fire,
             "window": self._settings.window,
             "clock": self._settings.clock,
+            "order_seed": self._settings.order,
             "file": network_file(graph),
             "controller": {"host": socket.gethostname(), "pid": os.getpid()},
         }

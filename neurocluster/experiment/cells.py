@@ -44,6 +44,18 @@ class Cell:
             return self.at[column]
         return getattr(self.config, column)
 
+    def settings_of(self, repetition: int, reseed: Sequence[str]) -> RunConfig:
+        """Return the settings of a run.
+
+        Args:
+            repetition: From 1.
+            reseed: Seeds that are one more in each repetition than in the one before.
+        """
+        seeds = {name: getattr(self.config, name) for name in reseed}
+        return self.config.replace(
+            **{k: v + repetition - 1 for k, v in seeds.items() if v is not None}
+        )
+
     @property
     def label(self) -> str:
         """Return words for it: its place on each axis."""

@@ -33,7 +33,7 @@ from neurocluster.toml import read_toml
 
 TOP: Final = (
     "name", "description", "repetitions", "warm_up_frames", "frames", "seed",
-    "keep_frames", "settings", "grid", "case", "report", "hypothesis",
+    "keep_frames", "reseed", "settings", "grid", "case", "report", "hypothesis",
 )  # fmt: skip
 OWN: Final = {
     "out": "results go into the experiment's folder; name it by --out",
@@ -42,6 +42,8 @@ OWN: Final = {
 }
 """Settings of a run that are not an experiment's to set, and what is instead."""
 SETTINGS: Final = {f.name for f in dataclasses.fields(RunConfig)} - set(OWN)
+SEEDS: Final = ("seed", "order_seed")
+"""Settings that may change from one repetition to the next."""
 MOST_RUNS: Final = 100_000
 
 
@@ -69,6 +71,7 @@ class Experiment:
         warm_up: First frames of each run that count for no time.
         seed: Of the order of runs and of the intervals.
         keep_frames: Keep frames.csv of each run.
+        reseed: Seeds of runs to which each repetition after the first adds one more.
         columns: Settings that tell cells apart; see `cells.columns_of`.
     """
 
@@ -79,6 +82,7 @@ class Experiment:
     frames: int | None
     seed: int
     keep_frames: bool
+    reseed: tuple[str, ...]
     columns: tuple[str, ...]
     cells: tuple[Cell, ...]
     report: Report
@@ -138,6 +142,7 @@ def experiment_of(document: Mapping[str, Any]) -> Experiment:
         frames=frames,
         seed=seed_of(document),
         keep_frames=flag_of(document, "keep_frames", default=True),
+        reseed=_reseed(document, cells),
         columns=columns,
         cells=tuple(cells),
         report=_report(table_of(document, "report"), columns, cells),
@@ -190,6 +195,18 @@ def _cases(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         others = {key: value for key, value in table.items() if key != "name"}
         cases[name] = _settings(others, f"[[case]] {name}")
     return cases
+
+
+def _reseed(document: Mapping[str, Any], cells: Sequence[Cell]) -> tuple[str, ...]:
+    names = document.get("reseed", [])
+    if not isinstance(names, list) or any(name not in SEEDS for name in names):
+        message = f"top: reseed: {names!r} must be a list of {', '.join(SEEDS)}"
+        raise ConfigError(message)
+    for name in names:
+        if all(getattr(cell.config, name) is None for cell in cells):
+            message = f"top: reseed: no cell has {name}; set it"
+            raise ConfigError(message)
+    return tuple(names)
 
 
 def _planned(cell: Cell) -> Cell:

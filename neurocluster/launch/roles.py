@@ -59,6 +59,7 @@ def build_plan(options: dict[str, str], folder: str) -> ClusterPlan:
         float(options["max_linger_us"]),
         json.loads(options["impair"]),
         options["clock"],
+        json.loads(options["order_seed"]),
     )
     return ClusterPlan(fixed, plan, settings)
 

@@ -134,5 +134,5 @@ FAULTS: Final = {
     BAD_KIND: "packet of a kind that this link does not carry",
     FULL: "outbox full",
     BAD_SOCKET: "the socket failed",
-    BAD_STASH: "more bytes wait for the clock than may",
+    BAD_STASH: "more bytes wait for their turn than may",
 }

@@ -16,6 +16,7 @@ from neurocluster.member.clockwork import Clockwork, clockwork
 from neurocluster.member.counts import add_counts, counters, spikes
 from neurocluster.member.hindering import Hindering
 from neurocluster.member.meeting import Place
+from neurocluster.member.ordering import Ordering, ordering
 from neurocluster.member.probing import ONE_CLOCK, Asking, Clocks
 from neurocluster.member.processor import Ran, thread_ran
 from neurocluster.member.totals import Totals
@@ -105,6 +106,7 @@ class DataPath:
         self.pump: Pump | None = None
         self._timer: Timer | None = None
         self._clockwork: Clockwork | None = None
+        self._ordering: Ordering | None = None
         self._ran: Ran | None = None
         self._soon = asyncio.get_running_loop().call_soon
 
@@ -126,6 +128,8 @@ class DataPath:
             clock=self._clock, always_receive=always_receive,
             arm=self._timer.arm if self._timer is not None else None,
         )  # fmt: skip
+        if not always_receive:
+            self._ordering = ordering(node, self.pump, self._settings)
 
     def _room(self) -> None:
         """An outlet may have room again: take a turn if something waits for it.

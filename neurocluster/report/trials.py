@@ -7,6 +7,7 @@ from typing import Any
 
 from neurocluster.report.experiment import ASKED, OPEN, Experiment
 from neurocluster.report.figure import Drawn
+from neurocluster.report.orders import distribution, draws_anew
 from neurocluster.report.page import Section, Table, command_of
 from neurocluster.report.parts import Part, slugs
 from neurocluster.report.ratios import ratio
@@ -33,6 +34,8 @@ def _part(e: Experiment, prefix: str) -> Part:
         figures[f"{prefix}{name}"] = _bound(trend, e, quantity)
         if f"{quantity.name}_ratio" in e.points:
             figures[f"{prefix}{name}-ratio"] = _bound(ratio, e, quantity)
+    if draws_anew(e):
+        figures[f"{prefix}distribution"] = lambda name: distribution(e, name)
     if e.x in COUNTS:
         figures[f"{prefix}speed-up"] = lambda name: speedup(e, name)
     return Part(section, figures)

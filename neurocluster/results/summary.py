@@ -106,6 +106,7 @@ def summarise(
         "thresholds": list(network["thresholds"]),
         "offset": network["offset"],
         "clock": network.get("clock", "none"),
+        "order_seed": network.get("order_seed"),
         "barrier": barrier_lines(barrier),
         "window": network["window"],
         "workers": workers,

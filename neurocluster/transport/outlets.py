@@ -51,6 +51,7 @@ TURN: Final = record(
     "under_way",  # packets in lines
     "pace_at",  # PACE of `transport.pace`, or 0
     "gate_at",  # GATE of `link.gate`, or 0
+    "order_at",  # ORDER of `link.order`, or 0
     "wake_ns",  # when the next turn is due whatever happens, or 0
     "turn_ns",  # time in turns
     "idle_since",  # when the last turn ended

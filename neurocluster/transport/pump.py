@@ -109,6 +109,10 @@ class Pump:
         """Hold packets back as a GATE says, from now on; the caller keeps it."""
         self._record["gate_at"] = gate.ctypes.data
 
+    def put_in_order(self, order: Records) -> None:
+        """Handle packets in the order that an ORDER draws; the caller keeps it."""
+        self._record["order_at"] = order.ctypes.data
+
     def start(
         self,
         handler: Handler,

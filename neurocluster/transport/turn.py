@@ -37,6 +37,7 @@ from neurocluster.link.gate import (
 )
 from neurocluster.link.receiver import fault, now_ns
 from neurocluster.link.records import NODE
+from neurocluster.transport.ordered import next_in_order
 from neurocluster.transport.outlets import (
     EAGAIN,
     EINTR,
@@ -125,6 +126,8 @@ def next_packet(turn: Records, node: Records) -> int:
         Its size, NOTHING when the inbox is empty, NOT_YET when a signal came between,
         or a fault.
     """
+    if turn.order_at:
+        return next_in_order(turn, node)
     room = U(node.message_room)
     gated = turn.gate_at != 0
     if gated:

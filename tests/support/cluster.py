@@ -19,7 +19,7 @@ from neurocluster.dtypes import CLIENT
 from neurocluster.impairments import Impairments
 from neurocluster.kernels.clock import virtual_clock
 from neurocluster.member.clockwork import Clockwork, clockwork
-from neurocluster.member.hindering import Hindering
+from neurocluster.member.ordering import Ordering, ordering
 from neurocluster.model.graph import Graph
 from neurocluster.model.partition import Plan, depths
 from neurocluster.transport.memory import MemoryInbox, Tamper, Wire
@@ -49,6 +49,7 @@ class VirtualCluster:
         linger_us: float = 0,
         clock: str = "none",
         barrier_ns: int = 1,
+        order_seed: int | None = None,
         **settings,
     ) -> None:
         """Build everything; `run` streams images."""
@@ -62,12 +63,14 @@ class VirtualCluster:
         time = (virtual_clock(), self._now)
         self.faults: list[str] = []
         self._rules = {
-            "linger_us": linger_us, "impair": impairments.to_wire(), "window": window
+            "linger_us": linger_us, "impair": impairments.to_wire(), "window": window,
+            "order": order_seed,
         }  # fmt: skip
         self._depths = depths(plan)
         self.barrier, self._barrier_ns = Barrier(), barrier_ns
         self.barrier.begin([CLIENT, *self._depths])
         self._clocks: dict[str, Clockwork] = {}
+        self._orderings: list[Ordering | None] = []
         specs = specs_of(graph, plan, window=window, max_spikes=max_spikes, **settings)
         wires = {}
         for link in plan.links:
@@ -107,8 +110,10 @@ class VirtualCluster:
             always_receive=name == CLIENT,
             arm=lambda due: self.at(max(due, self.now()), pump.turn),
         )  # fmt: skip
-        if (hindrance := Hindering(engine.node, self._rules).made({})) is not None:
+        if (hindrance := self._hindrance(engine)) is not None:
             pump.hinder(hindrance)
+        if name != CLIENT:
+            self._orderings.append(ordering(engine.node, pump, self._rules))
         for link in inbound:
             wires[link.name].on_send = lambda time, p=pump: self.at(time, p.wake)
         for link in outbound:

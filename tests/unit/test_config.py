@@ -126,3 +126,20 @@ def test_errors_name_the_file(content, words, tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"cannot read config .*No such file"):
         load_config(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"order_seed": 1, "clock": "pipeline"}, "order_seed: a clock .pipeline."),
+        ({"order_seed": -1}, "order_seed: -1 must be from 0"),
+    ],
+)
+def test_settings_that_exclude_each_other(settings, said):
+    with pytest.raises(ConfigError, match=said):
+        RunConfig().replace(**settings)
+
+
+def test_an_order_is_told_to_the_cluster():
+    assert RunConfig().replace(order_seed=3).cluster_options()["order_seed"] == "3"
+    assert RunConfig().cluster_options()["order_seed"] == "null"

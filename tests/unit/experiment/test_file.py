@@ -210,3 +210,28 @@ def test_shipped_experiments_load_and_state_hypotheses(path):
     assert found.name == path.stem
     assert found.repetitions >= 5
     assert found.hypotheses
+
+
+def test_seeds_are_drawn_anew_in_each_repetition():
+    text = EXAMPLE.replace("[settings]", "[settings]\norder_seed = 7").replace(
+        "frames = 2000", 'frames = 2000\nreseed = ["order_seed"]'
+    )
+    found = read(text)
+    (cell, *_) = found.cells
+    seeds = [cell.settings_of(k, found.reseed).order_seed for k in (1, 2, 5)]
+    assert seeds == [7, 8, 11]
+    assert cell.settings_of(5, ()).order_seed == 7
+    assert cell.settings_of(5, found.reseed).seed == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ('["window"]', "must be a list of seed, order_seed"),
+        ('"seed"', "must be a list of seed, order_seed"),
+        ('["order_seed"]', "no cell has order_seed; set it"),
+    ],
+)
+def test_what_may_not_be_drawn_anew_is_said(value, said):
+    with pytest.raises(ConfigError, match=f"top: reseed: .*{said}"):
+        read(EXAMPLE.replace("frames = 2000", f"frames = 2000\nreseed = {value}"))
