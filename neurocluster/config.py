@@ -59,6 +59,7 @@ class RunConfig:
         seed: Of everything random in these.
         order_seed: Of the order in which workers handle packets of their links; None:
             as they arrive.
+        dilation: How many times as long all times are: workers sleep for it.
     """
 
     network: str | None = None
@@ -95,6 +96,7 @@ class RunConfig:
     impair: str | None = None
     seed: int = 0
     order_seed: int | None = None
+    dilation: float = 1.0
 
     def replace(self, **settings: Any) -> Self:
         """Return a copy with some settings replaced, all checked.
@@ -134,6 +136,7 @@ class RunConfig:
                     *data.get("worker", ()),
                 ],
                 "seed": data.get("seed", self.seed),
+                "dilation": self.dilation,
             }
         )  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 
 from neurocluster.dtypes import ClockMode, FirePolicy, Quantizer
 from neurocluster.errors import ConfigError
-from neurocluster.impairments import JITTERS, MOST_US
+from neurocluster.impairments import JITTERS, MOST_DILATION, MOST_US
 from neurocluster.sizes import parse_size
 
 MOST_WINDOW: Final = 1024
@@ -51,7 +51,7 @@ def normal(key: str, value: Any) -> Any:
         return {str(name): str(entry) for name, entry in value.items()}
     if key == "memory" and value is not None:
         return parse_size(value, key)
-    if _TYPES.get(key) == (float,) and type(value) is int:
+    if float in _TYPES.get(key, ()) and type(value) is int:
         return float(value)
     if key in ("network", "data", "out", "impair") and isinstance(value, Path):
         return str(value)
@@ -115,6 +115,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "impair": (str, type(None)),
     "seed": (int,),
     "order_seed": (int, type(None)),
+    "dilation": (float,),
 }
 _RANGES: Final = {
     "frames": (1, math.inf),
@@ -135,6 +136,7 @@ _RANGES: Final = {
     "service_cv": (0, 10),
     "seed": (0, MOST_SEED),
     "order_seed": (0, MOST_SEED),
+    "dilation": (1, MOST_DILATION),
 }
 
 

@@ -21,6 +21,7 @@ from neurocluster.toml import read_toml
 JITTERS: Final = ("exponential", "normal", "heavy")
 HOST: Final = "host:"
 MOST_US: Final = 60e6
+MOST_DILATION: Final = 1000
 LEAST_RATE: Final = 1e-3
 ANYWHERE: Final = "*"
 
@@ -51,6 +52,13 @@ class LinkImpairment:
     resend_us: float = 1000.0
     duplicate: float = 0.0
 
+    def dilated(self, by: float) -> Self:
+        """Return the same network in a time that is so many times as long."""
+        return dataclasses.replace(
+            self, delay_us=self.delay_us * by, jitter_us=self.jitter_us * by,
+            resend_us=self.resend_us * by, rate_mbit=self.rate_mbit / by,
+        )  # fmt: skip
+
     @property
     def matters(self) -> bool:
         """Tell whether it hinders anything."""
@@ -70,6 +78,8 @@ class WorkerImpairment:
         service_cv: Its coefficient of variation (log-normal).
         pause_us: For how long it stands still from time to time.
         pause_every_us: From one such pause to the next; 0: never.
+        by_processor: What it is slower than is the processor time of its turns, not
+            the time by the wall that its packets took.
     """
 
     slow: float = 1.0
@@ -77,6 +87,15 @@ class WorkerImpairment:
     service_cv: float = 0.0
     pause_us: float = 0.0
     pause_every_us: float = 0.0
+    by_processor: bool = False
+
+    def dilated(self, by: float) -> Self:
+        """Return the same worker in a time that is so many times as long."""
+        return dataclasses.replace(
+            self, slow=self.slow * by, service_us=self.service_us * by,
+            pause_us=self.pause_us * by, pause_every_us=self.pause_every_us * by,
+            by_processor=True,
+        )  # fmt: skip
 
     @property
     def matters(self) -> bool:
@@ -90,6 +109,8 @@ _LIMITS: Final = {
 }  # fmt: skip
 WHERE: Final = {"link": ("from", "to"), "worker": ("partition",)}
 KINDS: Final = {"link": LinkImpairment, "worker": WorkerImpairment}
+OWN: Final = {"by_processor"}
+"""Fields that no rule sets."""
 Kind = TypeVar("Kind", LinkImpairment, WorkerImpairment)
 Rule = Mapping[str, Any]
 
@@ -105,7 +126,7 @@ def check_rule(kind: str, rule: Rule, source: str) -> dict[str, Any]:
     Raises:
         ConfigError: A key is unknown, or a value is out of range.
     """
-    known = {f.name for f in dataclasses.fields(KINDS[kind])}
+    known = {f.name for f in dataclasses.fields(KINDS[kind])} - OWN
     made: dict[str, Any] = {}
     for key, value in rule.items():
         if key in WHERE[kind] or key == "jitter":
@@ -146,15 +167,17 @@ class Impairments:
         links: Rules of links, checked.
         workers: Rules of workers, checked.
         seed: Of everything random in them.
+        dilation: How many times as long all times are; every worker sleeps for that.
     """
 
     links: tuple[Rule, ...] = ()
     workers: tuple[Rule, ...] = ()
     seed: int = 0
+    dilation: float = 1.0
 
     def __bool__(self) -> bool:
-        """Tell whether there is any rule."""
-        return bool(self.links or self.workers)
+        """Tell whether there is any rule, or a dilation."""
+        return bool(self.links or self.workers or self.dilation > 1)
 
     def to_wire(self) -> dict[str, Any]:
         """Return plain data, for PREPARE."""
@@ -162,6 +185,7 @@ class Impairments:
             "link": [dict(rule) for rule in self.links],
             "worker": [dict(rule) for rule in self.workers],
             "seed": self.seed,
+            "dilation": self.dilation,
         }
 
     @classmethod
@@ -175,7 +199,14 @@ class Impairments:
         if type(seed) is not int or not 0 <= seed < 1 << 63:
             message = f"impairments: seed is {seed!r}; give an integer from 0 on"
             raise ConfigError(message)
-        return cls(_rules("link", data), _rules("worker", data), seed)
+        by = data.get("dilation", 1.0)
+        if type(by) not in (int, float) or not 1 <= by <= MOST_DILATION:
+            message = (
+                f"impairments: dilation is {by!r}; give a number from 1 to "
+                f"{MOST_DILATION}"
+            )
+            raise ConfigError(message)
+        return cls(_rules("link", data), _rules("worker", data), seed, float(by))
 
     def check_names(self, partitions: Sequence[str]) -> None:
         """Refuse rules that name no partition: they would do nothing, unnoticed.
@@ -213,7 +244,8 @@ class Impairments:
             ends = ((rule.get("from"), source), (rule.get("to"), destination))
             if all(_matches(pattern, name, hosts) for pattern, name in ends):
                 fields |= rule
-        return _made(LinkImpairment, fields)
+        made = _made(LinkImpairment, fields)
+        return made.dilated(self.dilation) if made is not None else None
 
     def worker(
         self, partition: str, hosts: Mapping[str, str]
@@ -223,7 +255,10 @@ class Impairments:
         for rule in self.workers:
             if _matches(rule.get("partition"), partition, hosts):
                 fields |= rule
-        return _made(WorkerImpairment, fields)
+        made = _made(WorkerImpairment, fields)
+        if self.dilation > 1:
+            return (made or WorkerImpairment()).dilated(self.dilation)
+        return made
 
 
 def _rules(kind: str, data: Mapping[str, Any]) -> tuple[Rule, ...]:
@@ -248,7 +283,7 @@ def _matches(pattern: str | None, name: str, hosts: Mapping[str, str]) -> bool:
 
 
 def _made(kind: type[Kind], fields: Mapping[str, Any]) -> Kind | None:
-    known = {f.name for f in dataclasses.fields(kind)}
+    known = {f.name for f in dataclasses.fields(kind)} - OWN
     made = kind(**{k: v for k, v in fields.items() if k in known})
     return made if made.matters else None
 

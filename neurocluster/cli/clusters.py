@@ -12,6 +12,7 @@ from neurocluster.cli.exits import guarded
 from neurocluster.cli.hindrances import (
     Clock,
     Delay,
+    Dilation,
     Impair,
     Jitter,
     JitterShape,
@@ -76,6 +77,7 @@ def controller(
     straggler: Straggler = None, service_us: Service = None,
     service_cv: ServiceVariation = None, impair: Impair = None, seed: Seed = None,
     order_seed: OrderSeed = None,
+    dilation: Dilation = None,
     once: Annotated[
         bool, typer.Option("--once", help="End with the first client's session.")
     ] = False,

@@ -86,6 +86,15 @@ ServiceVariation = Annotated[
         help="Coefficient of variation of that (log-normal).",
     ),
 ]  # fmt: skip
+Dilation = Annotated[
+    float | None,
+    typer.Option(
+        metavar="D", rich_help_panel=PANEL,
+        help="Make all times D times as long: each worker sleeps until its turns took "
+        "D times their processor time, and delays are D times as long. Two cores carry "
+        "many workers so; divide times by D.",
+    ),
+]  # fmt: skip
 Impair = Annotated[
     str | None,
     typer.Option(

@@ -7,6 +7,7 @@ from neurocluster.cli.exits import guarded
 from neurocluster.cli.hindrances import (
     Clock,
     Delay,
+    Dilation,
     Impair,
     Jitter,
     JitterShape,
@@ -81,6 +82,7 @@ def run(
     straggler: Straggler = None, service_us: Service = None,
     service_cv: ServiceVariation = None, impair: Impair = None, seed: Seed = None,
     order_seed: OrderSeed = None,
+    dilation: Dilation = None,
     json: Json = False, quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
     """Run a network: controller and client here, workers here or on other hosts.

@@ -137,6 +137,7 @@ class ClusterPlan:
             "window": self._settings.window,
             "clock": self._settings.clock,
             "order_seed": self._settings.order,
+            "dilation": float(self._settings.impair.get("dilation", 1.0)),
             "file": network_file(graph),
             "controller": {"host": socket.gethostname(), "pid": os.getpid()},
         }

@@ -21,7 +21,9 @@ LATENCIES: Final = (
     "latency_ns_p50", "latency_ns_p90", "latency_ns_p99", "latency_ns_max",
     "latency_ns_mean",
 )  # fmt: skip
-SPEEDS: Final = frozenset({"frames_per_second", *LATENCIES})
+PLAIN: Final = ("undilated_frames_per_second", "undilated_latency_ns_p50")
+"""Of dilated runs, in plain time; of others the same as without that name."""
+SPEEDS: Final = frozenset({"frames_per_second", *LATENCIES, *PLAIN})
 """What may be compared at the same window only (see configs/experiments/README.md)."""
 SPENT: Final = tuple(
     name for name in WORKER_COLUMNS if name.endswith("_ns") and name != "cpu_ns"
@@ -34,7 +36,8 @@ QUANTITIES: Final = (
     "frames_failed", "spikes_per_neuron", "spikes_per_neuron_with_pool",
     "synops_per_frame", "spikes_sent_per_frame", "packets_per_frame",
     "bytes_per_frame", "bytes_per_spike", "spikes_per_packet", "blocked_ns_per_frame",
-    "spikes_lost", "recoveries", *(f"{name}_per_frame" for name in SPENT),
+    "spikes_lost", "recoveries", *PLAIN,
+    *(f"{name}_per_frame" for name in SPENT),
 )  # fmt: skip
 
 
@@ -64,7 +67,9 @@ def measure(
     found |= {name: one[name] for name in ("frames_equal", "decisions_flipped")}
     found["recoveries"] = len(summary["recoveries"])
     found["frames_per_second"] = rate(done, warm_up)
-    found |= _latencies((done - started)[warm_up:])
+    latency = (done - started)[warm_up:]
+    found |= _latencies(latency)
+    found |= _plain(found, summary.get("dilation", 1.0))
     found |= traffic(links, len(rows))
     for name in SPENT:
         found[f"{name}_per_frame"] = _over(_total(members, name, gaps=True), len(rows))
@@ -85,6 +90,13 @@ def rate(done_ns: I64, warm_up: int) -> float | None:
     if len(times) < 2 or times[-1] == times[0]:
         return None
     return (len(times) - 1) / (float(times[-1] - times[0]) / 1e9)
+
+
+def _plain(found: Mapping[str, float | None], by: float) -> dict[str, float | None]:
+    """Return throughput and median latency of a run that was dilated by a factor."""
+    rate, latency = found["frames_per_second"], found["latency_ns_p50"]
+    values = None if rate is None else rate * by, _over(latency, by)
+    return dict(zip(PLAIN, values, strict=True))
 
 
 def _latencies(latency: I64) -> dict[str, float | None]:

@@ -8,7 +8,7 @@ from functools import cache
 
 from neurocluster.dtypes import I64
 from neurocluster.kernels.jit import native
-from neurocluster.kernels.memory import read_int64, read_monotonic
+from neurocluster.kernels.memory import read_int64, read_monotonic, read_thread_cpu
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,20 @@ def monotonic_clock() -> int:
     @native("int64(uint64)")
     def read(scratch: int) -> int:
         return read_monotonic(scratch)
+
+    return read.address
+
+
+@cache
+def processor_clock() -> int:
+    """Return the address of a function that reads the thread's processor time.
+
+    It takes the address of 16 bytes of scratch memory.
+    """
+
+    @native("int64(uint64)")
+    def read(scratch: int) -> int:
+        return read_thread_cpu(scratch)
 
     return read.address
 

@@ -83,7 +83,7 @@ def _of_process(
     if since is not None and now is not None:
         ran = Ran(now.cpu_ns - since.cpu_ns, now.delay_ns - since.delay_ns)
         times = told_apart(turn_ns, waits, ends, ran)
-    return values | times | {"turns": pump.turns}
+    return {**values, **times, **pump.slept(), "turns": pump.turns}
 
 
 def _rows(links: Records, last: I64) -> bytes:

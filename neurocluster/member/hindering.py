@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -28,17 +29,22 @@ class Hindering:
             ConfigError: The rules make no sense.
         """
         self._node = node
-        linger_ns = round(float(settings["linger_us"]) * US)
-        node.record["linger_ns"] = linger_ns
         self._rules = Impairments.from_wire(settings["impair"])
+        linger_us = float(settings["linger_us"]) * self._rules.dilation
+        linger_ns = round(linger_us * US)
+        node.record["linger_ns"] = linger_ns
         self.needs_time = bool(linger_ns or self._rules)
 
-    def made(self, hosts: Mapping[str, str]) -> Hindrance | None:
+    def made(
+        self, hosts: Mapping[str, str], *, by_processor: bool = True
+    ) -> Hindrance | None:
         """Return what hinders the node, or None.
 
         Args:
             hosts: By partition, where it runs. The client runs on this host if this
                 node is its; else nobody knows.
+            by_processor: Under dilation, count this thread's processor time; else what
+                packets take by the node's clock, which a test may own.
         """
         if not self._rules:
             return None
@@ -53,4 +59,6 @@ class Hindering:
             return None
         seed = (self._rules.seed, node.epoch, own)
         rooms = node.outbound["outbox_size"] // node.outbound["pieces_size"]
+        if worker is not None and not by_processor:
+            worker = dataclasses.replace(worker, by_processor=False)
         return Hindrance(links, rooms.tolist(), worker, seed)

@@ -95,10 +95,24 @@ def _summary_table(s: Mapping[str, Any]) -> Table:
         "frames per second": _fixed(s["frames_per_second"], ",.0f"),
         "latency us p50 / p99 / max": f"{_us(latency['p50'])} / {_us(latency['p99'])} "
         f"/ {_us(latency['max'])}",
+        **_undilated(s),
     }
     for name, text in lines.items():
         table.add_row(name, text)
     return table
+
+
+def _undilated(s: Mapping[str, Any]) -> dict[str, str]:
+    """Return what times are without dilation, if there was one."""
+    plain = s.get("undilated")
+    if plain is None:
+        return {}
+    latency = plain["latency_ns"]
+    return {
+        f"all divided by {s['dilation']:g}": "the times above and below are dilated; "
+        f"undilated {_fixed(plain['frames_per_second'], ',.0f')} frames/s, latency us "
+        f"{_us(latency['p50'])} / {_us(latency['p99'])} / {_us(latency['max'])}"
+    }
 
 
 def _recoveries(s: Mapping[str, Any]) -> dict[str, str]:

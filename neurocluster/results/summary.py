@@ -107,6 +107,7 @@ def summarise(
         "offset": network["offset"],
         "clock": network.get("clock", "none"),
         "order_seed": network.get("order_seed"),
+        "dilation": network.get("dilation", 1.0),
         "barrier": barrier_lines(barrier),
         "window": network["window"],
         "workers": workers,
@@ -128,6 +129,11 @@ def summarise(
         "frames_per_second": len(rows) / seconds if seconds else None,
         "frames_per_second_includes_warm_up": True,
         "latency_ns": latency_percentiles(latency),
+        "undilated": undilated(
+            network.get("dilation", 1.0),
+            len(rows) / seconds if seconds else None,
+            latency_percentiles(latency),
+        ),
         "spikes_sent": _total(links, "spikes_sent"),
         "spikes_received": _total(links, "spikes_received"),
         "versions": versions(),
@@ -151,6 +157,24 @@ def latency_percentiles(latency: Any) -> dict[str, int | None]:
         return dict.fromkeys((*PERCENTILES, "max"))
     found = {k: int(np.percentile(latency, p)) for k, p in PERCENTILES.items()}
     return {**found, "max": int(latency.max())}
+
+
+def undilated(
+    by: float, rate: float | None, latency: Mapping[str, int | None]
+) -> dict[str, Any] | None:
+    """Return throughput and latency of a dilated run in plain time; None if it is not.
+
+    Args:
+        by: The dilation.
+        rate: Frames a second, as measured.
+        latency: As measured, ns.
+    """
+    if by == 1:
+        return None
+    plain = {k: None if v is None else round(v / by) for k, v in latency.items()}
+    return {
+        "frames_per_second": None if rate is None else rate * by, "latency_ns": plain
+    }  # fmt: skip
 
 
 def _total(links: Sequence[Mapping[str, Any]], key: str) -> int | None:

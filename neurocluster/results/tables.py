@@ -35,7 +35,7 @@ WORKER_COLUMNS: Final = (
     "service_ns", "kernel_ns", "cpu_ns", "run_cpu_ns", "contexts_peak", "turns",
     "rss_kib", "loop_lag_ns_max", "refused", "strangers", "turn_ns", "wait_input_ns",
     "wait_outbound_ns", "wait_sleep_ns", "wait_clock_ns", "wait_slowest_ns",
-    "wait_cpu_ns", "wait_loop_ns",
+    "wait_cpu_ns", "wait_loop_ns", "counted_ns", "owed_ns",
 )  # fmt: skip
 # Places in a report's rows, see `wire.shapes`.
 INDEX, PACKETS, BYTES, LAST = 0, 3, 4, 5

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from neurocluster.dtypes import Records
 from neurocluster.impairments import LinkImpairment, WorkerImpairment
+from neurocluster.kernels.clock import processor_clock
 from neurocluster.kernels.draw import SHAPES
 from neurocluster.transport.delay_line import LINE
 from neurocluster.transport.pace import PACE
@@ -76,6 +77,14 @@ class Hindrance:
             for line in self.lines
         ]
 
+    def slept(self) -> Mapping[str, int]:
+        """Return the work that was made longer and all that was to be slept, ns."""
+        return {
+            name: int(pace[name])
+            for pace in self.pace
+            for name in ("counted_ns", "owed_ns")
+        }
+
     def _keep(self, array: npt.NDArray[np.generic]) -> int:
         self._kept.append(array)
         return int(array.ctypes.data)
@@ -117,5 +126,7 @@ class Hindrance:
             "pause_ns": round(worker.pause_us * US),
             "pause_every_ns": round(worker.pause_every_us * US),
             "random_at": self._random(-1),
+            "cpu_at": processor_clock() if worker.by_processor else 0,
+            "cpu_scratch_at": self._keep(np.zeros(2, np.int64)),
         }.items():
             pace[name] = value

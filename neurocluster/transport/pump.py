@@ -5,7 +5,7 @@ What a turn does, and the rules that it keeps, is in `transport.turn`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic_ns
 
 import numpy as np
@@ -196,6 +196,10 @@ class Pump:
         names = [f"wait_{cause}_ns" for cause in t.CAUSES]
         waits = dict(zip(names, self._waits[:, 0].tolist(), strict=True))
         return int(self._record["turn_ns"][0]), waits, self._waits[:, 1].tolist()
+
+    def slept(self) -> Mapping[str, int]:
+        """Return what a worker that is made slow counted; empty if nothing does."""
+        return self._hindrance.slept() if self._hindrance is not None else {}
 
     def blocked_total(self, link: int) -> int:
         """Return the time a link has waited for room, the present wait included."""

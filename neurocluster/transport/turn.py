@@ -48,7 +48,7 @@ from neurocluster.transport.outlets import (
     release,
     send_all,
 )
-from neurocluster.transport.pace import PACE, owe, sleeps
+from neurocluster.transport.pace import PACE, owe, sleeps, turn_begins, turn_ends
 
 IDLE: Final = 0
 AGAIN: Final = 1
@@ -197,6 +197,16 @@ def run_turn(turn: Records, node: Records, begin: int) -> int:
 
 
 @jit
+def paced_turn(turn: Records, node: Records, begin: int) -> int:
+    """Take a turn of a worker that is made slow; returns as `take_turn` does."""
+    pace = carray(pointer(turn.pace_at), 1, PACE)[0]
+    turn_begins(pace)
+    code = run_turn(turn, node, begin)
+    turn_ends(pace)
+    return code
+
+
+@jit
 def wake_time(turn: Records, node: Records) -> int:
     """Return when a turn is due though nothing arrives, or 0."""
     due = next_due(turn, node) if turn.under_way else 0
@@ -229,7 +239,10 @@ def take_turn(turn_at: int) -> int:
     if turn.idle_since:
         waits[turn.idle_cause, 0] += begin - turn.idle_since
         waits[turn.idle_cause, 1] += 1
-    code = run_turn(turn, node, begin)
+    if turn.pace_at:
+        code = paced_turn(turn, node, begin)
+    else:
+        code = run_turn(turn, node, begin)
     turn.idle_since = now_ns(node)
     turn.turn_ns += turn.idle_since - begin
     turn.wake_ns = wake_time(turn, node)

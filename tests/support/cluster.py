@@ -19,9 +19,11 @@ from neurocluster.dtypes import CLIENT
 from neurocluster.impairments import Impairments
 from neurocluster.kernels.clock import virtual_clock
 from neurocluster.member.clockwork import Clockwork, clockwork
+from neurocluster.member.hindering import Hindering
 from neurocluster.member.ordering import Ordering, ordering
 from neurocluster.model.graph import Graph
 from neurocluster.model.partition import Plan, depths
+from neurocluster.transport.hindrance import Hindrance
 from neurocluster.transport.memory import MemoryInbox, Tamper, Wire
 from neurocluster.transport.pump import Pump
 from neurocluster.worker.engine import Engine
@@ -125,6 +127,9 @@ class VirtualCluster:
             after_turn=lambda: self._turned(name),
         )
         self.pumps[name] = pump
+
+    def _hindrance(self, engine) -> Hindrance | None:
+        return Hindering(engine.node, self._rules).made({}, by_processor=False)
 
     def _put_under_clock(self, name: str, engine) -> None:
         told = {"mode": self._mode, "depth": self._depths[name]}

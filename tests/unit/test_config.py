@@ -132,6 +132,7 @@ def test_a_missing_file_is_named(tmp_path):
     ("settings", "said"),
     [
         ({"order_seed": 1, "clock": "pipeline"}, "order_seed: a clock .pipeline."),
+        ({"dilation": 0.5}, "dilation: 0.5 must be from 1"),
         ({"order_seed": -1}, "order_seed: -1 must be from 0"),
     ],
 )

@@ -21,7 +21,12 @@ def rules(**data):
 def test_without_rules_nothing_is_hindered():
     assert not rules()
     assert rules().link("a.0", "b.0", {}) is None
-    assert RunConfig().impairments().to_wire() == {"link": [], "worker": [], "seed": 0}
+    assert RunConfig().impairments().to_wire() == {
+        "link": [],
+        "worker": [],
+        "seed": 0,
+        "dilation": 1.0,
+    }
 
 
 def test_later_rules_win_field_by_field():
