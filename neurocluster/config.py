@@ -60,6 +60,8 @@ class RunConfig:
         order_seed: Of the order in which workers handle packets of their links; None:
             as they arrive.
         dilation: How many times as long all times are: workers sleep for it.
+        tu: Unit of time in s in which each frame's input is played; None sends it as
+            fast as links take it.
     """
 
     network: str | None = None
@@ -97,6 +99,7 @@ class RunConfig:
     seed: int = 0
     order_seed: int | None = None
     dilation: float = 1.0
+    tu: float | None = None
 
     def replace(self, **settings: Any) -> Self:
         """Return a copy with some settings replaced, all checked.

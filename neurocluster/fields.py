@@ -116,6 +116,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "seed": (int,),
     "order_seed": (int, type(None)),
     "dilation": (float,),
+    "tu": (float, type(None)),
 }
 _RANGES: Final = {
     "frames": (1, math.inf),
@@ -137,6 +138,7 @@ _RANGES: Final = {
     "seed": (0, MOST_SEED),
     "order_seed": (0, MOST_SEED),
     "dilation": (1, MOST_DILATION),
+    "tu": (0.001, 3600),
 }
 
 
@@ -176,6 +178,12 @@ def check(config: Any) -> None:
         message = (
             f"order_seed: a clock ({config.clock}) has an order of its own; use clock "
             "= 'none', or leave order_seed out"
+        )
+        raise ConfigError(message)
+    if config.tu is not None and config.clock != "none":
+        message = (
+            f"tu: paced playback has no place under a clock ({config.clock}); use "
+            "clock = 'none', or leave tu out"
         )
         raise ConfigError(message)
     if not config.name or "/" in config.name:

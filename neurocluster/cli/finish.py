@@ -156,6 +156,7 @@ def _report(
     summary = summarise(
         network, part.table, work.data, part.links, compared, part.recoveries,
         part.seconds, guests(part.workers, session.guests), session.barrier,
+        work.config.tu,
     )  # fmt: skip
     labels = work.data.labels
     write_tables(work.folder, part.table, labels, part.links, part.workers, layers)

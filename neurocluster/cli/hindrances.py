@@ -95,6 +95,14 @@ Dilation = Annotated[
         "many workers so; divide times by D.",
     ),
 ]  # fmt: skip
+Tu = Annotated[
+    float | None,
+    typer.Option(
+        "--tu", metavar="SECONDS",
+        help="Play each frame's input over real time: a pixel of intensity x fires "
+        "(1 - x) SECONDS after its frame began. Frames do not overlap.",
+    ),
+]  # fmt: skip
 Impair = Annotated[
     str | None,
     typer.Option(

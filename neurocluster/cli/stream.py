@@ -42,7 +42,7 @@ def stream_command(
 
 
 async def _stream(meeting: Meeting, work: Work, console: Console) -> Outcome:
-    session = Session(meeting, keeps=True)
+    session = Session(meeting, keeps=True, tu_s=work.config.tu)
     outcome = Outcome(session, work)
     try:
         with interruptible(outcome):

@@ -96,12 +96,14 @@ async def stream_frames(
         shows: Shows the progress in place of a bar of its own.
 
     Raises:
-        ConfigError: The cluster runs another network than the run that goes on.
+        ConfigError: The cluster runs another network than the run that goes on, or a
+            clock that the run's settings exclude.
     """
     session, work = outcome.session, outcome.work
     if session is None:
         return
     _check_same(session, work)
+    _check_clock(session, work)
     work.folder.take()
     work.folder.write_json("roster.json", roster_of(session))
     _print_roster(session, console)
@@ -138,6 +140,16 @@ def _check_same(session: Session, work: Work) -> None:
         message = (
             f"resume: {work.folder.path} was run by a cluster of another network, "
             "plan, threshold or policy; start the cluster with the same settings"
+        )
+        raise ConfigError(message)
+
+
+def _check_clock(session: Session, work: Work) -> None:
+    clock = session.network.get("clock", "none")
+    if work.config.tu is not None and clock != "none":
+        message = (
+            f"tu: this cluster runs under a clock ({clock}), where paced playback has "
+            "no place; leave out --tu"
         )
         raise ConfigError(message)
 

@@ -19,6 +19,7 @@ from neurocluster.cli.hindrances import (
     Service,
     ServiceVariation,
     Straggler,
+    Tu,
 )
 from neurocluster.cli.options import (
     Compare,
@@ -83,6 +84,7 @@ def run(
     service_cv: ServiceVariation = None, impair: Impair = None, seed: Seed = None,
     order_seed: OrderSeed = None,
     dilation: Dilation = None,
+    tu: Tu = None,
     json: Json = False, quiet: Quiet = False, log: Level = "warning",
 ) -> None:  # fmt: skip
     """Run a network: controller and client here, workers here or on other hosts.
@@ -128,6 +130,7 @@ def run(
 def stream(
     connect: Connect, data: Data = None, frames: Frames = None, start: Start = None,
     out: Out = None, name: Name = None, compare: Compare = None, resume: Resume = None,
+    tu: Tu = None,
     key: Key = None, insecure: Insecure = False, bind: Bind = None,
     advertise: Advertise = None, interface: Interface = None, ports: PortRange = None,
     json: Json = False, quiet: Quiet = False, log: Level = "warning",

@@ -31,6 +31,11 @@ STOPPED: Final = "the cluster was asked to stop; the frames left were not starte
 STOPPED_AT_ONCE: Final = "the cluster was stopped; unfinished frames have no result"
 
 
+def input_of(network: Mapping[str, Any]) -> Input:
+    """Return the input of what PREPARE says of the network."""
+    return Input(Shape(*network["input"]), network["scale"], network["shift"])
+
+
 class Course:
     """Know how a session stands.
 
@@ -99,11 +104,10 @@ class Course:
         self.news.set()
 
     def _begin(self, engine: Engine) -> None:
-        told = self.network
-        self.gathering = Gathering(told, keeps=self._keeps)
+        self.gathering = Gathering(self.network, keeps=self._keeps)
         self.stream = Stream(
-            engine, Input(Shape(*told["input"]), told["scale"], told["shift"]),
-            why_failed=self._why_failed, on_news=self.news.set,
+            engine, input_of(self.network), why_failed=self._why_failed,
+            on_news=self.news.set,
             on_collect=self._collected, later=asyncio.get_running_loop().call_later,
         )  # fmt: skip
 

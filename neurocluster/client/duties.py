@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from neurocluster.client.course import Course
-from neurocluster.client.engine import Engine
+from neurocluster.client.course import Course, input_of
+from neurocluster.client.engine import Engine, playback_of
 from neurocluster.link.buffers import LinkSpec
 
 
@@ -17,9 +17,9 @@ class Duties:
 
     always_receive = True
 
-    def __init__(self, course: Course) -> None:
-        """Tell a course what happens."""
-        self._course = course
+    def __init__(self, course: Course, tu_s: float | None = None) -> None:
+        """Tell a course what happens; play frames in a unit of time if there is one."""
+        self._course, self._tu_s = course, tu_s
         self.after_turn, self.deliver = course.after_turn, course.deliver
         self.run, self.left = course.went, course.left
 
@@ -32,6 +32,7 @@ class Duties:
         return Engine(
             inbound, outbound, ranks=np.frombuffer(settings["ranks"], np.int16),
             window=settings["window"], max_spikes=settings["max_spikes"], epoch=epoch,
+            playback=playback_of(input_of(settings["network"]), self._tu_s),
         )  # fmt: skip
 
     def bound(self, body: Mapping[str, Any], engine: Any) -> None:

@@ -9,6 +9,7 @@ in a table until `take_results`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -17,11 +18,13 @@ import numpy.typing as npt
 
 from neurocluster.client.records import CLIENT, RESULT, RESULTS
 from neurocluster.client.sink import flush, receive, turn_functions
-from neurocluster.client.source import fill, start_image, start_words
+from neurocluster.client.source import can_start, fill, start_image, start_words
+from neurocluster.coding.delay import rank_times
 from neurocluster.dtypes import I16, I32, I64, U8, U32, U64, Records
 from neurocluster.errors import RemoteLinkError
 from neurocluster.link.buffers import Handler, LinkBuffers, LinkSpec, link_fault
 from neurocluster.link.records import NODE
+from neurocluster.model.graph import Input
 
 STARTED: Final = list(CLIENT.names or ()).index("started")
 START_LIMIT: Final = list(CLIENT.names or ()).index("start_limit")
@@ -31,11 +34,33 @@ RESULT_COUNT: Final = list(CLIENT.names or ()).index("result_count")
 NEXT_FRAME: Final = list(NODE.names or ()).index("next_frame")
 
 
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """How a frame's input is spread over time.
+
+    Attributes:
+        tu_ns: The unit of time; the next frame begins after it at the earliest.
+        offsets: (ranks,) int64, when pixels of each rank fire, ns.
+    """
+
+    tu_ns: int
+    offsets: I64
+
+
+def playback_of(source: Input, tu_s: float | None) -> Playback | None:
+    """Return how input is played; None without a unit of time."""
+    if tu_s is None:
+        return None
+    tu_ns = round(tu_s * 1e9)
+    return Playback(tu_ns, np.round(rank_times(source) * tu_ns).astype(np.int64))
+
+
 class Engine:
     """Own the client's links; start frames, collect results.
 
     Attributes:
         node: The links; the transport uses its message buffer and outboxes.
+        paced: Input is played over real time; frames must be images then.
     """
 
     def __init__(
@@ -48,6 +73,7 @@ class Engine:
         max_spikes: int,
         epoch: int = 1,
         clock: tuple[int, I64] | None = None,
+        playback: Playback | None = None,
     ) -> None:
         """Allocate.
 
@@ -59,6 +85,7 @@ class Engine:
             max_spikes: Spikes of a full packet.
             epoch: Number of the epoch.
             clock: See `link.buffers.LinkBuffers`.
+            playback: How input is spread over time; None: as fast as links take it.
         """
         pixels, outputs = outbound[0].size, inbound[0].size
         self.outputs, self.window = outputs, window
@@ -85,7 +112,14 @@ class Engine:
             "starts_at": np.zeros(258, np.int64),
             "ranks_at": ranks.astype(np.int16),
             "live_at": np.zeros(pixels + 1, np.int32),
+            "offsets_at": np.zeros(1, np.int64),
+            "dues_at": np.zeros(pixels, np.int64),
         }
+        self.paced = playback is not None
+        if playback is not None:
+            arrays["offsets_at"] = playback.offsets
+            self.record[0]["tu_ns"] = playback.tu_ns
+            self.node.needs_time = True
         self._kept = arrays
         for name, array in arrays.items():
             self.record[0][name] = array.ctypes.data
@@ -136,7 +170,12 @@ class Engine:
 
     @property
     def can_start(self) -> bool:
-        """Tell whether the window has room for another frame, and a clock lets it."""
+        """Tell whether the window has room for another frame, and a clock lets it.
+
+        Of frames that are played one is in flight.
+        """
+        if self.paced:
+            return bool(can_start(self._handles))
         return self.in_flight < self.window and self.started < self._fields[START_LIMIT]
 
     def let_start(self, limit: int) -> None:

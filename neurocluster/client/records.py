@@ -11,7 +11,7 @@ from neurocluster.kernels.records import record
 
 RESULT: Final = record(
     "frame", "started_ns", "first_output_ns", "decided_ns", "done_ns", "failed",
-    "failed_neuron", "input_spikes",
+    "failed_neuron", "input_spikes", "input_ns",
 )  # fmt: skip
 CLIENT: Final = record(
     "outputs", "counts_at", "potentials_at", "leaders_at", "results_at",
@@ -19,6 +19,9 @@ CLIENT: Final = record(
     "words_at", "starts_at", "ranks_at", "pixels", "width", "rank_count", "live_at",
     "started", "images_at", "image_count", "image_next", "reports_at", "report_width",
     "report_count", "start_limit",
+    # of paced playback, see `client.playback`
+    "tu_ns", "offsets_at", "dues_at", "playing", "play_index", "play_frame",
+    "play_next", "play_count", "play_start", "play_end", "play_last",
 )  # fmt: skip
 NO_LEADER: Final = -1
 RESULTS: Final = 4096

@@ -39,7 +39,8 @@ def client_engine_bytes(
     )  # fmt: skip
     counts = 8 * (1 + len(inbound) + 2 * len(outbound))
     table = RESULTS * (RESULT.itemsize + 8 * outputs + counts)
-    return buffers + 2 * table + CLIENT.itemsize + window * (8 * outputs + 24)
+    contexts = window * (8 * outputs + 24)
+    return buffers + 2 * table + CLIENT.itemsize + contexts + 8 * pixels
 
 
 def in_flight_bytes(pixels: int, window: int) -> int:

@@ -40,16 +40,20 @@ class Session:
         turn: Counts the calls of `settle`: streams that follow each other.
     """
 
-    def __init__(self, meeting: Meeting, *, keeps: bool = False) -> None:
+    def __init__(
+        self, meeting: Meeting, *, keeps: bool = False, tu_s: float | None = None
+    ) -> None:
         """Prepare to join a controller.
 
         Args:
             meeting: How the client meets it.
             keeps: Keep every frame's report for `frame_reports`; else only sums.
+            tu_s: Unit of time in which each frame's input is played; None sends it as
+                fast as links take it.
         """
         self._meeting, self.turn = meeting, 0
         self._course = Course(self._send_idle, keeps=keeps)
-        self._duties: MemberDuties = Duties(self._course)
+        self._duties: MemberDuties = Duties(self._course, tu_s)
         self._runner: MemberRunner | None = None
 
     async def open(self) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numba import carray
 
 from neurocluster.client.records import CLIENT, NO_LEADER, RESULT
-from neurocluster.client.source import start_offered
+from neurocluster.client.source import play, start_offered
 from neurocluster.dtypes import I32, I64, Records
 from neurocluster.kernels.jit import jit, native
 from neurocluster.kernels.memory import pointer, read_word
@@ -56,9 +56,14 @@ def receive(handles: I64, size: int) -> int:
 
 @jit
 def flush(handles: I64) -> int:
-    """Note that the inbox is empty: the next packet's transit is that of the wire."""
-    carray(pointer(U(handles[0])), 1, NODE)[0].idle = 1
-    return r.MORE
+    """Note that the inbox is empty: the next packet's transit is that of the wire.
+
+    A frame that is played sends what is due.
+    """
+    node = carray(pointer(U(handles[0])), 1, NODE)[0]
+    node.idle = 1
+    client = carray(pointer(U(handles[1])), 1, CLIENT)[0]
+    return play(node, client) if client.tu_ns else r.MORE
 
 
 @cache
@@ -155,6 +160,7 @@ def finish_frame(
     done.decided_ns = leaders[index, 2] if decided else time_ns
     done.failed, done.failed_neuron = context.failed, context.failed_neuron
     done.input_spikes = context.sent_spikes
+    done.input_ns = client.play_last - context.opened_ns if client.tu_ns else 0
     shape = (node.window, outputs)
     counts = carray(pointer(client.counts_at), shape, np.int32)
     potentials = carray(pointer(client.potentials_at), shape, np.int32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import carray
 
+from neurocluster.client.playback import begin, lay_out, next_due, send_due
 from neurocluster.client.records import CLIENT, NO_LEADER
 from neurocluster.dtypes import I64, U8, U32, Records
 from neurocluster.kernels.encode import encode_image
@@ -32,6 +33,10 @@ def start_frame(node: Records, client: Records, count: int) -> int:
     for k in range(U(outputs)):
         counts[index, k] = 0
     leaders[index, 0], leaders[index, 1], leaders[index, 2] = NO_LEADER, 0, 0
+    if client.tu_ns:
+        code = begin(node, client, index, frame, count, time_ns)
+        node.linger_due = next_due(node, client, time_ns)
+        return code
     code = send_words(node, index, frame, client.words_at, count, time_ns)
     return code or close_frame(node, index, frame, time_ns)
 
@@ -39,24 +44,45 @@ def start_frame(node: Records, client: Records, count: int) -> int:
 @jit
 def start_pixels(node: Records, client: Records, image: U8) -> int:
     """Encode a uint8 image and start its frame."""
-    begin = now_ns(node)
+    begin_ns = now_ns(node)
     count = encode_image(
         client.ranks_at, client.starts_at, client.live_at, client.rank_count,
         image, client.words_at, client.width,
     )  # fmt: skip
-    node.kernel_ns += now_ns(node) - begin
+    if client.tu_ns:
+        lay_out(client, image, count)
+    node.kernel_ns += now_ns(node) - begin_ns
     return start_frame(node, client, count)
+
+
+@jit
+def may_start(node: Records, client: Records) -> bool:
+    """Tell whether the window, a clock and the frame that is played let one start."""
+    if client.started >= client.start_limit:
+        return False
+    if client.tu_ns:
+        over = now_ns(node) >= client.play_end
+        return client.started == node.next_frame and over
+    return client.started - node.next_frame < node.window
+
+
+@jit
+def play(node: Records, client: Records) -> int:
+    """Send what is due, start what may start; say when to look again."""
+    code = r.MORE
+    if client.playing:
+        code = send_due(node, client, now_ns(node))
+    elif client.image_next < client.image_count:
+        code = start_offered(node, client)
+    node.linger_due = next_due(node, client, now_ns(node))
+    return code
 
 
 @jit
 def start_offered(node: Records, client: Records) -> int:
     """Start frames of the offered images while the window has room."""
     pixels = client.pixels
-    while (
-        client.image_next < client.image_count
-        and client.started - node.next_frame < node.window
-        and client.started < client.start_limit
-    ):
+    while client.image_next < client.image_count and may_start(node, client):
         at = U(client.images_at) + U(client.image_next * pixels)
         client.image_next += 1
         code = start_pixels(node, client, carray(pointer(at), pixels, np.uint8))
@@ -71,6 +97,14 @@ def fill(handles: I64) -> int:
     node = carray(pointer(U(handles[0])), 1, NODE)[0]
     client = carray(pointer(U(handles[1])), 1, CLIENT)[0]
     return start_offered(node, client)
+
+
+@jit
+def can_start(handles: I64) -> bool:
+    """Tell whether a frame may be started."""
+    node = carray(pointer(U(handles[0])), 1, NODE)[0]
+    client = carray(pointer(U(handles[1])), 1, CLIENT)[0]
+    return may_start(node, client)
 
 
 @jit

@@ -41,6 +41,10 @@ class StreamEngine(Starter, Protocol):
     outputs: int
 
     @property
+    def paced(self) -> bool:
+        """Tell whether input is played over real time."""
+
+    @property
     def epoch(self) -> int:
         """Return the epoch that this engine is of."""
 
@@ -153,6 +157,9 @@ class Stream:
         try:
             image = as_array(image, number)
             check_image(image, self._input, number)
+            if self._engine.paced and image.dtype != np.uint8:
+                message = f"frame {number}: paced playback takes uint8 images"
+                raise FrameError(message, number)
         except FrameError as error:
             self._ledger.refuse(str(error))
             if self._ledger.refused_first:

@@ -135,7 +135,9 @@ class Cluster:
         await self._start_beside(launcher)
         connection = await self._wait_for(launcher, file, controller)
         await self._start_behind(connection)
-        self.session = Session(self._meeting(connection), keeps=self._keeps)
+        self.session = Session(
+            self._meeting(connection), keeps=self._keeps, tu_s=self.config.tu
+        )
         launcher.on_exit = self._exited
         launcher.on_death = self._launcher_died
         await self.session.open()

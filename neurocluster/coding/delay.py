@@ -38,6 +38,12 @@ def rank_table(source: Input) -> I16:
     return ranks
 
 
+def rank_times(source: Input) -> F64:
+    """Return (ranks,) float64: when pixels of each rank fire, in units of TU."""
+    x = intensity(np.arange(256, dtype=np.uint8), source)
+    return np.asarray(1 - np.unique(x[(x > LOWEST) & (x <= 1)])[::-1], np.float64)
+
+
 def input_order(image: Image, source: Input) -> U32:
     """Return the addresses of an image's spikes in firing order, uint32."""
     x = intensity(image.reshape(-1), source)

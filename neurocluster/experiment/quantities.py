@@ -23,7 +23,9 @@ LATENCIES: Final = (
 )  # fmt: skip
 PLAIN: Final = ("undilated_frames_per_second", "undilated_latency_ns_p50")
 """Of dilated runs, in plain time; of others the same as without that name."""
-SPEEDS: Final = frozenset({"frames_per_second", *LATENCIES, *PLAIN})
+AFTER: Final = ("after_input_ns_p50", "after_input_ns_p99")
+"""From the last input spike to the result, of paced playback."""
+SPEEDS: Final = frozenset({"frames_per_second", *LATENCIES, *PLAIN, *AFTER})
 """What may be compared at the same window only (see configs/experiments/README.md)."""
 SPENT: Final = tuple(
     name for name in WORKER_COLUMNS if name.endswith("_ns") and name != "cpu_ns"
@@ -36,7 +38,7 @@ QUANTITIES: Final = (
     "frames_failed", "spikes_per_neuron", "spikes_per_neuron_with_pool",
     "synops_per_frame", "spikes_sent_per_frame", "packets_per_frame",
     "bytes_per_frame", "bytes_per_spike", "spikes_per_packet", "blocked_ns_per_frame",
-    "spikes_lost", "recoveries", *PLAIN,
+    "spikes_lost", "recoveries", *PLAIN, *AFTER,
     *(f"{name}_per_frame" for name in SPENT),
 )  # fmt: skip
 
@@ -70,6 +72,9 @@ def measure(
     latency = (done - started)[warm_up:]
     found |= _latencies(latency)
     found |= _plain(found, summary.get("dilation", 1.0))
+    played = summary.get("tu_seconds") is not None
+    late = latency_percentiles(latency - rows["input_ns"][warm_up:] if played else [])
+    found |= {name: late[name[-3:]] for name in AFTER}
     found |= traffic(links, len(rows))
     for name in SPENT:
         found[f"{name}_per_frame"] = _over(_total(members, name, gaps=True), len(rows))

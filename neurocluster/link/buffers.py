@@ -68,6 +68,7 @@ class LinkBuffers:
         outboxes: One buffer a link, out of which the transport sends.
         pieces: One (n, 2) table a link: start and size of each packet.
         spans: (inbound links, SPANS, BINS) uint32, see `records.SPANS`.
+        needs_time: Its owner wants turns at times, see ``linger_due``.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class LinkBuffers:
             clock: Address of a clock function and its memory; default monotonic.
         """
         self.inbound_specs, self.outbound_specs = tuple(inbound), tuple(outbound)
-        self.epoch = epoch
+        self.epoch, self.needs_time = epoch, False
         self.record: Records = np.zeros(1, NODE)
         self.inbound: Records = np.zeros(len(inbound), INBOUND)
         self.outbound: Records = np.zeros(len(outbound), OUTBOUND)

@@ -121,7 +121,7 @@ class DataPath:
             end = ZmqOutlet(self._sockets, where[link.index], self._hwm, self._room)
             end.send(encode_control(hellos[link.index]))
             self._outlets.append(end)
-        if self._hindering.needs_time:
+        if self._hindering.needs_time or node.needs_time:
             self._timer = Timer(self._clock, self._wake)
         self.pump = Pump(
             node, self._inbox, self._outlets, schedule=schedule,

@@ -95,11 +95,23 @@ def _summary_table(s: Mapping[str, Any]) -> Table:
         "frames per second": _fixed(s["frames_per_second"], ",.0f"),
         "latency us p50 / p99 / max": f"{_us(latency['p50'])} / {_us(latency['p99'])} "
         f"/ {_us(latency['max'])}",
+        **_played(s),
         **_undilated(s),
     }
     for name, text in lines.items():
         table.add_row(name, text)
     return table
+
+
+def _played(s: Mapping[str, Any]) -> dict[str, str]:
+    """Return a line of paced playback, if that was."""
+    late = s.get("latency_after_input_ns")
+    if late is None:
+        return {}
+    return {
+        "after the last input spike": f"{_us(late['p50'])} / {_us(late['p99'])} / "
+        f"{_us(late['max'])}; input was played, TU = {s['tu_seconds']:g} s"
+    }
 
 
 def _undilated(s: Mapping[str, Any]) -> dict[str, str]:

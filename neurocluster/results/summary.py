@@ -72,7 +72,7 @@ def summarise(
     links: Sequence[Mapping[str, Any]], compared: Mapping[str, Any],
     recoveries: Sequence[Mapping[str, Any]] = (), seconds: float | None = None,
     strangers: Mapping[str, int] | None = None,
-    barrier: Mapping[str, Any] | None = None,
+    barrier: Mapping[str, Any] | None = None, tu: float | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the contents of summary.json; accuracies are fractions.
 
@@ -86,6 +86,7 @@ def summarise(
         seconds: See `stream_seconds`; default that of the table.
         strangers: See `guests`; default nobody.
         barrier: Of TABLES; default none.
+        tu: Unit of time in which input was played, s, or None.
     """
     good = table.good
     rows = table.rows[good]
@@ -108,6 +109,7 @@ def summarise(
         "clock": network.get("clock", "none"),
         "order_seed": network.get("order_seed"),
         "dilation": network.get("dilation", 1.0),
+        "tu_seconds": tu,
         "barrier": barrier_lines(barrier),
         "window": network["window"],
         "workers": workers,
@@ -129,6 +131,9 @@ def summarise(
         "frames_per_second": len(rows) / seconds if seconds else None,
         "frames_per_second_includes_warm_up": True,
         "latency_ns": latency_percentiles(latency),
+        "latency_after_input_ns": (
+            None if tu is None else latency_percentiles(latency - rows["input_ns"])
+        ),
         "undilated": undilated(
             network.get("dilation", 1.0),
             len(rows) / seconds if seconds else None,

@@ -17,6 +17,7 @@ from neurocluster.wire.shapes import INBOUND_ROW, METHODS
 FRAME_COLUMNS: Final = (
     "frame", "label", "class_by_count", "class_by_potential", "spikes", "spikes_pool",
     "synops", "latency_ns", "first_output_ns", "decided_ns",
+    "input_ns",
 )  # fmt: skip
 LINK_COLUMNS: Final = (
     "link", "source", "destination", "spikes_sent", "spikes_received",
@@ -54,7 +55,7 @@ def frame_rows(table: FrameTable, labels: I64 | None) -> Iterator[Row]:
     columns = [
         by_count, by_potential, table.reports[:, 0], table.reports[:, 1],
         table.reports[:, 2], rows["done_ns"] - start, rows["first_output_ns"] - start,
-        rows["decided_ns"] - start,
+        rows["decided_ns"] - start, rows["input_ns"],
     ]  # fmt: skip
     lists = [np.asarray(column).tolist() for column in columns]
     counts = table.counts.tolist()

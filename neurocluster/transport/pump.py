@@ -20,6 +20,7 @@ from neurocluster.transport.hindrance import Hindrance
 from neurocluster.transport.outlets import TURN
 
 _OUTBOXES = list(NODE.names or ()).index("outboxes")
+_LINGER_DUE = list(NODE.names or ()).index("linger_due")
 _WAKE, _UNDER_WAY = (list(TURN.names or ()).index(n) for n in ("wake_ns", "under_way"))
 
 
@@ -162,10 +163,10 @@ class Pump:
             self.wake()
         elif self._arm is not None and (due := self._fields[_WAKE]):
             self._arm(due)
-        waiting = self._state[_OUTBOXES]
+        waiting, due = self._state[_OUTBOXES], self._state[_LINGER_DUE]
         self._after_turn()
-        if self._state[_OUTBOXES] > waiting:  # it started frames
-            self.wake()
+        if self._state[_OUTBOXES] > waiting or self._state[_LINGER_DUE] != due:
+            self.wake()  # it started frames
 
     def _other(self) -> int:
         size = int(self._record["other_size"][0])

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from neurocluster.client.engine import Engine as ClientEngine
+from neurocluster.client.engine import playback_of
 from neurocluster.coding.delay import rank_table
 from neurocluster.controller.barrier import Barrier
 from neurocluster.dtypes import CLIENT
@@ -52,6 +53,7 @@ class VirtualCluster:
         clock: str = "none",
         barrier_ns: int = 1,
         order_seed: int | None = None,
+        tu_s: float | None = None,
         **settings,
     ) -> None:
         """Build everything; `run` streams images."""
@@ -93,6 +95,7 @@ class VirtualCluster:
         self.client = ClientEngine(
             link_specs(inbound), link_specs(outbound), ranks=rank_table(graph.input),
             window=window, max_spikes=max_spikes, clock=time,
+            playback=playback_of(graph.input, tu_s),
         )  # fmt: skip
         self._pump(CLIENT, self.client, wires, inbound, outbound)
         self.results: list[tuple] = []

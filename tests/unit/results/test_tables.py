@@ -13,7 +13,7 @@ from neurocluster.wire.shapes import INBOUND_ROW
 
 FRAMES = (
     "frame,label,class_by_count,class_by_potential,spikes,spikes_pool,synops,"
-    "latency_ns,first_output_ns,decided_ns"
+    "latency_ns,first_output_ns,decided_ns,input_ns"
 )
 LINKS = (
     "link,source,destination,spikes_sent,spikes_received,spikes_positive,"
@@ -48,10 +48,22 @@ def test_fixed_columns_stay():
 def test_frame_rows():
     labels = np.arange(100) % 10
     got = list(tables.frame_rows(frame_table(errors={53: "bad"}), labels))
-    assert got[0] == [50, 0, 1, 0, 10, 4, 99, 1000, 200, 500, 1, 2]
-    assert got[1] == [51, 1, 1, 1, 8, 3, 77, 1001, None, 500, 0, 0]  # no output spike
-    assert got[2] == [52, 2, 1, 1, None, None, None, 1002, 300, 500, 3, 3]  # unreported
-    assert got[3] == [53, 3, *[None] * 10]  # failed: frame and label alone
+    assert got[0] == [50, 0, 1, 0, 10, 4, 99, 1000, 200, 500, 0, 1, 2]
+    assert got[1] == [
+        51,
+        1,
+        1,
+        1,
+        8,
+        3,
+        77,
+        1001,
+        None,
+        500,
+        *[0] * 3,
+    ]  # no output spike
+    assert got[2] == [52, 2, 1, 1, *[None] * 3, 1002, 300, 500, 0, 3, 3]  # unreported
+    assert got[3] == [53, 3, *[None] * 11]  # failed: frame and label alone
 
 
 def test_frame_rows_without_labels_or_frames():
