@@ -21,6 +21,7 @@ from neurocluster.cli.progress import REFRESH_S, warm_with_progress
 from neurocluster.cli.terminal import paper, terminal
 from neurocluster.config import RunConfig
 from neurocluster.errors import ConfigError
+from neurocluster.impairments import JITTERS, MOST_US
 from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan
@@ -28,9 +29,10 @@ from neurocluster.model.split import parse_splits
 from neurocluster.results.folder import RunFolder, make_folder
 from neurocluster.results.layout import dense_table
 from neurocluster.results.tables import FRAME_COLUMNS, frame_rows, write_maps
+from neurocluster.simulate.clock import CENTRAL
 from neurocluster.simulate.costs import read_costs
-from neurocluster.simulate.outcome import COPY_COLUMNS, WAIT_COLUMNS, Outcome
-from neurocluster.simulate.site import MOST_HOSTS, Site, parse_jitter
+from neurocluster.simulate.outcome import COPY_COLUMNS, PROCESS_COLUMNS, Outcome
+from neurocluster.simulate.site import MOST_HOSTS, Site
 from neurocluster.simulate.study import MOST_PARTITIONS, Told, flat_images, study_of
 from neurocluster.simulate.summary import shares, summarise
 
@@ -39,6 +41,13 @@ FRAMES: Final = 1000
 SHOWN: Final = 40
 """Lines of a table on the terminal; files have all."""
 MOST_CORES: Final = 4096
+LEAST: Final = 5e-4
+"""Share that is shown; a column without any is left out."""
+NAMED: Final = {
+    "work": "work", "input": "no input", "outbound": "link full", "sleep": "slowed",
+    "slowest": "slowest", "barrier": "barrier", "cpu": "processor", "loop": "loop",
+}  # fmt: skip
+"""How shares are called in the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +58,22 @@ class Place:
         costs: File.
         hosts: That run workers.
         cores: Of each.
-        delay_us: Added to each way between hosts.
-        jitter: See `simulate.site.parse_jitter`.
+        wire_us: Added to each way between hosts, microseconds.
+        wire_jitter_us: Added to that at random.
+        wire_jitter: Its distribution.
+        barrier: Of a clock, see `simulate.clock.BARRIERS`.
         copies: Of the plan, side by side.
-        seed: Of what is drawn.
         span: See `simulate.site.span_of`.
     """
 
     costs: Path
     hosts: int = 1
     cores: int = 2
-    delay_us: float = 0.0
-    jitter: str = ""
+    wire_us: float = 0.0
+    wire_jitter_us: float = 0.0
+    wire_jitter: str = JITTERS[0]
+    barrier: str = CENTRAL
     copies: int = 1
-    seed: int = 0
     span: int = 0
 
     def site(self) -> Site:
@@ -78,11 +89,19 @@ class Place:
             if not 1 <= value <= most:
                 message = f"{name}: {value} is out of range; give 1 to {most:,}"
                 raise ConfigError(message)
-        if not 0 <= self.delay_us < 1e9:
-            message = f"delay-us: {self.delay_us:g} is out of range; give 0 to 1e9"
+        for name in ("wire_us", "wire_jitter_us"):
+            if not 0 <= getattr(self, name) <= MOST_US:
+                option, value = name.replace("_", "-"), getattr(self, name)
+                message = f"{option}: {value:g} is out of range; give 0 to {MOST_US:g}"
+                raise ConfigError(message)
+        if self.wire_jitter not in JITTERS:
+            kinds = ", ".join(JITTERS)
+            message = f"wire-jitter: {self.wire_jitter!r} is none of {kinds}"
             raise ConfigError(message)
-        kind, scale = parse_jitter(self.jitter)
-        return Site(self.hosts, self.cores, round(self.delay_us * 1000), kind, scale)
+        return Site(
+            self.hosts, self.cores, round(self.wire_us * 1000),
+            round(self.wire_jitter_us * 1000), self.wire_jitter,
+        )  # fmt: skip
 
 
 def simulate_command(
@@ -116,8 +135,8 @@ def simulate_command(
         site,
         costs,
         copies=place.copies,
-        seed=place.seed,
         span=place.span,
+        barrier=place.barrier,
     )
     with whole_folder(config.out, f"{config.name}-simulated") as folder:
         warm_with_progress(config, fixed, plan, console)
@@ -126,7 +145,7 @@ def simulate_command(
             outcome = study.run(images, frames, told)
         summary = summarise(
             study.work, site, outcome, data.labels, copies=place.copies,
-            seed=place.seed, costs=str(place.costs),
+            seed=config.seed, costs=str(place.costs), barrier=place.barrier,
         )  # fmt: skip
         summary["seconds"] = time.monotonic() - begin
         _write(folder, config, summary, outcome, data.labels)
@@ -182,7 +201,7 @@ def _write(
     lines = ([*row, bound] for row, bound in zip(rows, bounds, strict=True))
     folder.write_csv("frames.csv", columns, lines)
     write_maps(folder, "links.csv", COPY_COLUMNS, outcome.links)
-    write_maps(folder, "workers.csv", WAIT_COLUMNS, outcome.workers)
+    write_maps(folder, "workers.csv", PROCESS_COLUMNS, outcome.workers)
     folder.write_json("summary.json", dict(summary))
     folder.write_text("config.toml", config.to_toml())
 
@@ -211,6 +230,14 @@ def print_outcome(
         table.add_row(name, f"{value:,.0f}", limit_text)
     console.print(table)
     console.print(_worker_table(outcome))
+    if outcome.barrier:
+        mean = summary["shares"]
+        console.print(
+            f"Clock {summary['clock']}, barrier {summary['barrier_kind']}: "
+            f"{outcome.barrier['rounds']:,} rounds; workers waited "
+            f"{100 * mean['slowest']:.1f} % of their time for the slowest and "
+            f"{100 * mean['barrier']:.1f} % for the barrier itself."
+        )
     console.print(
         "Bounds: of frames/s by the busiest resource, "
         f"{summary['busiest']}; of latency by each frame's critical path."
@@ -223,10 +250,11 @@ def _worker_table(outcome: Outcome) -> Any:
     table = dense_table(f"Time of each process, %{more}")
     for name in ("process", "host"):
         table.add_column(name)
-    for name in ("work", "no input", "link full", "processor"):
-        table.add_column(name, justify="right")
-    for line in lines[:SHOWN]:
-        each = shares(line, outcome.duration_ns).values()
-        shown = (f"{100 * share:.1f}" for share in each)
-        table.add_row(line["partition"], line["host"], *shown)
+    shown = [shares(line, outcome.duration_ns) for line in lines[:SHOWN]]
+    names = [name for name in NAMED if any(each[name] >= LEAST for each in shown)]
+    for name in names:
+        table.add_column(NAMED[name], justify="right")
+    for line, each in zip(lines[:SHOWN], shown, strict=True):
+        cells = (f"{100 * each[name]:.1f}" for name in names)
+        table.add_row(line["partition"], line["host"], *cells)
     return table

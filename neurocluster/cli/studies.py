@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from neurocluster.cli.app import app
 from neurocluster.cli.exits import guarded
+from neurocluster.cli.hindrances import (
+    Clock,
+    Delay,
+    Impair,
+    Jitter,
+    JitterShape,
+    Linger,
+    Loss,
+    Rate,
+    Seed,
+    Service,
+    ServiceVariation,
+    Straggler,
+)
 from neurocluster.cli.options import (
     Config,
     Data,
@@ -32,9 +46,6 @@ from neurocluster.cli.options import (
     configured,
     log_level,
 )
-
-SIMULATED: Final = frozenset({"delay_us", "jitter", "seed"})
-"""Options of `simulate` that are no settings of a run."""
 
 
 @app.command()
@@ -129,20 +140,33 @@ def simulate(
     ] = Path("costs.json"),
     hosts: Annotated[int, typer.Option(help="Hosts that run workers.")] = 1,
     cores: Annotated[int, typer.Option(help="Cores of each host.")] = 2,
-    delay_us: Annotated[
+    wire_us: Annotated[
         float,
         typer.Option(
-            "--delay-us",
-            help="Added to the way between hosts; with one host, to every link.",
+            "--wire-us",
+            help="Microseconds added to the way between hosts; they take no core.",
         ),
     ] = 0.0,
-    jitter: Annotated[
+    wire_jitter_us: Annotated[
+        float,
+        typer.Option(
+            "--wire-jitter-us", help="Mean of what is added to that at random."
+        ),
+    ] = 0.0,
+    wire_jitter: Annotated[
         str,
         typer.Option(
-            metavar="KIND:US",
-            help="Added to it at random, order kept: normal, exponential or pareto.",
+            "--wire-jitter", metavar="SHAPE", help="exponential, normal or heavy."
         ),
-    ] = "",
+    ] = "exponential",
+    barrier: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="Of a clock: central, as measured, or free: rounds open at once, so "
+            "what is left is the wait for the slowest.",
+        ),
+    ] = "central",
     copies: Annotated[
         int, typer.Option(help="So many of the plan, side by side, sharing the hosts.")
     ] = 1,
@@ -153,13 +177,16 @@ def simulate(
             "for each."
         ),
     ] = 0,
-    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
     network: Network = None, data: Data = None, frames: Frames = None,
     start: Start = None, threshold: Threshold = None,
     quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
     split: SplitOption = None, place: Place = None, window: Window = None,
     max_spikes: MaxSpikes = None, hwm: Hwm = None, out: Out = None, name: Name = None,
-    config: Config = None, json: Json = False, quiet: Quiet = False,
+    config: Config = None, clock: Clock = None, max_linger_us: Linger = None,
+    delay_us: Delay = None, jitter_us: Jitter = None, jitter: JitterShape = None,
+    rate_mbit: Rate = None, loss: Loss = None, straggler: Straggler = None,
+    service_us: Service = None, service_cv: ServiceVariation = None,
+    impair: Impair = None, seed: Seed = None, json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Run a plan in virtual time on hosts that are not there.
 
@@ -167,9 +194,9 @@ def simulate(
     time that everything takes are simulated, from costs measured on this machine.
     With more than one host, client and controller have one of their own, h0. With
     copies, the kernels of one are recorded and replayed in all. 1,000 frames unless
-    --frames says how many.
+    --frames says how many. Impairments and clocks are those of 'run'.
 
-    Example: neurocluster simulate --hosts 4 --delay-us 50 --split conv1=rows:4
+    Example: neurocluster simulate --hosts 4 --wire-us 50 --split conv1=rows:4
     """
     given = dict(locals())
 
@@ -177,9 +204,11 @@ def simulate(
         from neurocluster.cli.simulate import Place as Where
         from neurocluster.cli.simulate import simulate_command
 
-        where = Where(costs, hosts, cores, delay_us, jitter, copies, seed, span)
-        plan = {key: given[key] for key in given.keys() - SIMULATED}
-        settings = configured(config, plan)
+        where = Where(
+            costs, hosts, cores, wire_us, wire_jitter_us, wire_jitter, barrier, copies,
+            span,
+        )  # fmt: skip
+        settings = configured(config, given)
         return simulate_command(settings, where, json=json, quiet=quiet)
 
     guarded(action)

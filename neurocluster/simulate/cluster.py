@@ -1,8 +1,9 @@
 """Build a simulated cluster of real engines, and stream frames through it.
 
 A cluster is one or more copies of a plan, side by side. Each copy has a client of its
-own, since one that feeds them all would be what is measured. A frame is shown to every
-copy and is done when the last one has done it. Copies share hosts, and no link.
+own, since one that feeds them all would be what is measured; but they have one window,
+as the one client of a larger network has. A frame is shown to every copy and is done
+when the last one has done it. Copies share hosts and a clock, and no link.
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ from neurocluster.client.records import RESULTS
 from neurocluster.coding.delay import rank_table
 from neurocluster.dtypes import CLIENT, I32, U8, U64, FirePolicy, Quantizer, Records
 from neurocluster.errors import ClusterError
+from neurocluster.impairments import Impairments
 from neurocluster.kernels.layer import CompiledLayer
 from neurocluster.kernels.tables import compile_layer
 from neurocluster.link.buffers import LinkSpec
 from neurocluster.model.convert import FixedNetwork
-from neurocluster.model.partition import Link, Plan
+from neurocluster.model.partition import Link, Plan, depths
 from neurocluster.model.spec import PartitionSpec, partition_spec
+from neurocluster.simulate.clock import CENTRAL, Clock, Node, Starts
 from neurocluster.simulate.costs import CLIENT_LAYER, Cost, Costs, mean_of
-from neurocluster.simulate.loop import DONE
+from neurocluster.simulate.hindering import hindrance_of
+from neurocluster.simulate.loop import DONE, HEARD, TURNED
 from neurocluster.simulate.machine import Machine
 from neurocluster.simulate.meter import put_meter
 from neurocluster.simulate.replay import Recorder, ReplayedLayer, Trace
@@ -33,8 +37,12 @@ from neurocluster.simulate.site import OWN_HOST, Site, client_host
 from neurocluster.worker.engine import Engine
 from neurocluster.worker.room import most_payload
 
+CONTROLLER: Final = 0
+"""Its process."""
 SHIFT: Final = 7
 """Frames between what neighbouring copies are shown."""
+CLOCKED: Final = ("pipeline", "layer")
+"""Clocks that open rounds."""
 DRAIN: Final = RESULTS // 2
 """Finished frames of a client that are taken at the latest."""
 
@@ -56,6 +64,9 @@ class Work:
     window: int = 16
     max_spikes: int = 512
     hwm: int = 16
+    clock: str = "none"
+    linger_us: float = 0.0
+    impairments: Impairments = field(default_factory=Impairments)
 
     def specs(self) -> list[PartitionSpec]:
         """Return each partition as a worker is told of it."""
@@ -88,6 +99,7 @@ class Copy:
         processes: Numbers of the workers' processes, in plan order.
         client_process: Number of the client's.
         links: Numbers, in plan order.
+        starts: Starts the client's frames.
         rows: Finished frames, RESULT; with ``counts`` and ``potentials`` of each.
         reports: By partition: tables of frames, see `worker.engine.Engine`.
     """
@@ -97,10 +109,16 @@ class Copy:
     processes: list[int]
     client_process: int
     links: list[int]
+    starts: Starts
     rows: list[Records] = field(default_factory=list)
     counts: list[I32] = field(default_factory=list)
     potentials: list[I32] = field(default_factory=list)
     reports: list[list[U64]] = field(default_factory=list)
+
+    @property
+    def spikes(self) -> int:
+        """Return how many spikes the client has packed."""
+        return int(self.client.node.outbound["spikes"].sum())
 
     def drain(self) -> None:
         """Take what finished from all engines."""
@@ -124,12 +142,14 @@ class Cluster:
         site: On what.
         costs: Of everything.
         plan: Of each copy.
+        clock: Of all copies, or None.
     """
 
     def __init__(
         self, work: Work, site: Site, costs: Costs,
         placement: Sequence[Mapping[str, int]], *, seed: int = 0,
         traces: Mapping[str, Trace] | None = None, record: bool = False,
+        barrier: str = CENTRAL,
     ) -> None:  # fmt: skip
         """Build everything.
 
@@ -141,25 +161,34 @@ class Cluster:
             seed: Of what is drawn.
             traces: Of each partition, replayed in place of the real kernels.
             record: Write down what the kernels do.
+            barrier: Of the clock, one of `clock.BARRIERS`.
         """
         self.work, self.site, self.costs = work, site, costs
         self.plan, self.placement = work.plan, placement
         copies, plan = len(placement), work.plan
-        processes = copies * (len(plan.partitions) + 1) + 1
-        self.machine = Machine(
-            site.all_cores, processes, copies * len(plan.links), costs, seed
-        )
+        members = copies * (len(plan.partitions) + 1)
+        clocked = work.clock in CLOCKED
+        links = copies * len(plan.links) + 2 * members * clocked
+        self.machine = Machine(site.all_cores, members + 1, links, costs, seed)
         self._layers = work.layers() if traces is None else {}
         self._traces = traces or {}
         self._recorders: dict[str, Recorder] | None = {} if record else None
         self._specs = work.specs()
         self._kept: list[object] = []
-        self._controller(processes - 1)
+        self._depths = depths(plan)
+        controller = self._controller(members)
+        self.clock: Clock | None = None
+        if clocked:
+            priced = barrier == CENTRAL
+            self.clock = Clock(self.machine, controller, priced=priced)
+        self._joint = 0
+        self._ways: dict[int, tuple[int, int]] = {}
         self.copies = [self._copy(k) for k in range(copies)]
+        self._by_client = {copy.client_process: copy for copy in self.copies}
 
-    def _controller(self, members: int) -> None:
+    def _controller(self, members: int) -> int:
         answer = self.costs.beat_answer["fixed"] * members
-        self.machine.add(OWN_HOST, Cost(), beat_ns=answer)
+        return self.machine.add(OWN_HOST, Cost(), beat_ns=answer, controls=True)
 
     def _copy(self, number: int) -> Copy:
         plan, machine, costs = self.work.plan, self.machine, self.costs
@@ -170,6 +199,11 @@ class Cluster:
             )
             for name, host in where.items()
         }  # fmt: skip
+        if self.clock is not None:
+            self._ways |= {
+                index: self._join_controller(where[name], index)
+                for name, index in process.items()
+            }
         payloads = {spec.name: most_payload(spec) for spec in self._specs}
         links = {
             link.name: machine.join(
@@ -189,16 +223,63 @@ class Cluster:
             ranks=rank_table(self.work.fixed.graph.input), window=self.work.window,
             max_spikes=self.work.max_spikes, clock=machine.clock(process[CLIENT]),
         )  # fmt: skip
+        starts = Starts(
+            client, machine, process[CLIENT], costs.layer(CLIENT_LAYER)
+        )  # fmt: skip
         made = Copy(
             client, engines, [process[spec.name] for spec in self._specs],
-            process[CLIENT], list(links.values()),
+            process[CLIENT], list(links.values()), starts,
             reports=[[] for _ in engines],
         )  # fmt: skip
+        self._hinder(CLIENT, number, process[CLIENT], client)
+        for spec, engine in zip(self._specs, engines, strict=True):
+            self._hinder(spec.name, number, process[spec.name], engine)
         machine.start(
             process[CLIENT], client.node, client.handler,
             [links[k.name] for k in outbound], client=True,
         )  # fmt: skip
         return made
+
+    def _hinder(
+        self, name: str, copy: int, process: int, engine: Engine | ClientEngine
+    ) -> None:
+        """Delay what a member sends, or slow it down."""
+        engine.node.record["linger_ns"] = round(self.work.linger_us * 1000)
+        hindrance = hindrance_of(
+            name, copy, engine.node, self.work.impairments, self.hosts_of(copy)
+        )
+        if hindrance is not None:
+            self.machine.hinder(process, hindrance)
+
+    def _join_clock(self, number: int, copy: Copy) -> None:
+        """Put all members of a copy under the clock."""
+        if self.clock is None:
+            return
+        engines: list[Engine | Starts] = [copy.starts, *copy.engines]
+        processes = [copy.client_process, *copy.processes]
+        names = [CLIENT, *(part.name for part in self.plan.partitions)]
+        for name, process, engine in zip(names, processes, engines, strict=True):
+            up, down = self._ways[process]
+            settings = {
+                "window": self.work.window,
+                "clock": {
+                    "mode": self.work.clock, "depth": self._depths[name],
+                    "deepest": max(self._depths.values()),
+                },
+            }  # fmt: skip
+            full = member_name(name, number, len(self.copies))
+            node = Node(full, process, number, down)
+            self.clock.add(node, up, engine, settings)
+
+    def _join_controller(self, host: int, process: int) -> tuple[int, int]:
+        """Join a member and the controller; return the links up and down."""
+        there = self.site.wire(self.costs, host, OWN_HOST)
+        back = self.site.wire(self.costs, OWN_HOST, host)
+        machine = self.machine
+        return (
+            machine.join_control(process, CONTROLLER, there),
+            machine.join_control(CONTROLLER, process, back),
+        )
 
     def hosts_of(self, number: int) -> dict[str, int]:
         """Return the host of each process of a copy, the client last."""
@@ -244,27 +325,63 @@ class Cluster:
             ClusterError: An engine failed, or the cluster stands still.
         """
         machine = self.machine
-        handle = self.costs.layer(CLIENT_LAYER)
-        for k, copy in enumerate(self.copies):
-            machine.processes[copy.client_process]["now"] = machine.now
-            copy.client.offer(images(k))
-            packed = int(copy.client.node.outbound["spikes"].sum())
-            process = machine.processes[copy.client_process]
-            process["wanted"] = frames
-            started = {"frame": copy.client.in_flight, "fired": packed, "fixed": 0}
-            process["odd_ns"] = round(mean_of(handle, started))
+        machine.processes["now"] = machine.now
         machine.close_up()
-        for copy in self.copies:
-            machine.wake(copy.client_process)
+        for k, copy in enumerate(self.copies):
+            self._join_clock(k, copy)
+        if len(self.copies) > 1:
+            machine.share(frames, len(self.copies))
+        for k, copy in enumerate(self.copies):
+            self._offer(copy, images(k), frames)
+        if self.clock is not None:
+            self.clock.begin()
         code = -1
         while code != DONE:
             code = machine.run()
             if machine.faulty >= 0:
                 raise self._fault(machine.faulty)
-            if code == DONE or any(c.client.finished >= DRAIN for c in self.copies):
+            if code == HEARD and self.clock is not None:
+                self.clock.heard()
+                continue
+            full = code == DONE
+            if code == TURNED:
+                full = self._turned(machine.caller)
+            if full or any(c.client.finished >= DRAIN for c in self._looked_at(code)):
                 for copy in self.copies:
                     copy.drain()
-            progress(min(self._done(copy) for copy in self.copies))
+            if code != TURNED:
+                progress(min(self._done(copy) for copy in self.copies))
+
+    def _looked_at(self, code: int) -> Sequence[Copy]:
+        return () if code == TURNED else self.copies
+
+    def _offer(self, copy: Copy, images: U8, frames: int) -> None:
+        """Start a client's first frames, which it sends when it wakes up."""
+        if len(self.copies) > 1:
+            copy.starts.shared = self.work.window
+            copy.starts.look()
+        packed = copy.spikes
+        copy.client.offer(images)
+        process = self.machine.processes[copy.client_process]
+        process["wanted"] = frames
+        handle = self.costs.layer(CLIENT_LAYER)
+        started = {"frame": copy.client.in_flight, "fired": copy.spikes - packed}
+        process["odd_ns"] = round(mean_of(handle, {**started, "fixed": 0}))
+        self.machine.wake(copy.client_process)
+
+    def _turned(self, process: int) -> bool:
+        """Let members decide at the end of a turn; tell if results have to be taken."""
+        machine, copy = self.machine, self._by_client.get(process)
+        joint = int(machine.loop[0]["joint"])
+        if joint > self._joint:
+            self._joint = joint
+            for each in self.copies:
+                each.starts.shared = joint + self.work.window
+                each.starts.look()
+        if self.clock is not None:
+            self.clock.turned(process)
+        machine.go_on()
+        return copy is not None and copy.client.finished >= DRAIN
 
     def traces(self, frames: int) -> dict[str, Trace]:
         """Return what was recorded of the first frames of the first copy."""
@@ -293,6 +410,11 @@ def link_words(engine: Engine | ClientEngine) -> str:
         f"link {int(state['fault_link'])}, frame {int(state['fault_frame'])}: expected "
         f"{int(state['fault_expected'])}, got {int(state['fault_got'])}"
     )
+
+
+def member_name(name: str, copy: int, copies: int) -> str:
+    """Return how a member is called among those of all copies."""
+    return name if copies == 1 else f"{name} of copy {copy}"
 
 
 def _ends(links: Sequence[Link]) -> list[LinkSpec]:

@@ -81,6 +81,10 @@ class Costs:
         io_late: Until an idle core begins with an I/O thread.
         wire: From I/O thread to I/O thread on one host.
         network: Likewise between hosts, without the delay that is asked for.
+        clock_hear: Work of a member under a clock, to take a round that opens.
+        clock_tell: Likewise, to say that it has done one.
+        barrier_hear: Work of the controller, to note that a member has done its round.
+        barrier_tell: Likewise, to open a round for a member.
         beat_ns: Between beats; 0 for none.
         beat: Work of a beat, in each member.
         beat_answer: In the controller, for each member's.
@@ -99,6 +103,10 @@ class Costs:
     io_late: Cost = FREE
     wire: Cost = FREE
     network: Cost = FREE
+    clock_hear: Cost = FREE
+    clock_tell: Cost = FREE
+    barrier_hear: Cost = FREE
+    barrier_tell: Cost = FREE
     beat: Cost = FREE
     beat_answer: Cost = FREE
     beat_ns: int = 0

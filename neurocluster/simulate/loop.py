@@ -12,9 +12,10 @@ from functools import cache
 import numpy as np
 from numba import carray
 
-from neurocluster.dtypes import Records
+from neurocluster.dtypes import I64, Records
 from neurocluster.kernels.jit import jit, native
 from neurocluster.kernels.memory import call1, call2, pointer
+from neurocluster.link.gate import GATE, is_done
 from neurocluster.link.records import NODE, OUTBOUND
 from neurocluster.simulate.chance import draw
 from neurocluster.simulate.events import pop, push
@@ -31,21 +32,32 @@ from neurocluster.simulate.records import (
     ARRIVES,
     BEAT,
     BETWEEN,
+    CLIENT_ROUNDS,
     COSTS,
     ENDED,
+    GATED,
     HANDED,
     IN_TURN,
     LOOP,
     PROCESS,
+    TIMER,
     TURN_END,
 )
-from neurocluster.simulate.wires import arrives, handed, io_step, link_of
-from neurocluster.transport.turn import BUDGET_PACKETS, take_turn
+from neurocluster.simulate.wires import arrives, handed, hear, io_step, link_of, post
+from neurocluster.transport.outlets import TURN
+from neurocluster.transport.turn import (
+    BUDGET_PACKETS,
+    INPUT,
+    OUTBOUND_FULL,
+    SLEEP,
+    take_turn,
+)
 from neurocluster.wire.packet import HEADER_BYTES
 
 U = np.uint64
-DONE, MORE, STUCK, FAULTY = range(4)
-"""How `run` ends: all clients are done; events are left; none is; a turn failed."""
+DONE, MORE, STUCK, FAULTY, HEARD, TURNED = range(6)
+"""How `run` ends: all clients are done; events are left; none is; a turn failed; the
+caller's process has read a control message, or ended a turn, and somebody decides."""
 
 
 @jit
@@ -70,6 +82,7 @@ def charged_receive(process: Records, size: int) -> int:
     if process.is_client:
         packed = words_sent(process)
     code = call2(process.receive_at, process.handles_at, U(size))
+    process.moved = 1  # a packet may come from a clock's stash
     cost = 0.0 if process.charged else costs.handle_fixed
     if process.is_client:
         cost += costs.handle_spike * ((size - HEADER_BYTES) >> 1)
@@ -108,7 +121,8 @@ def begin_turn(process: Records, thread: Records) -> None:
     """Charge the beginning of a turn, and work beside packets."""
     thread.turning = IN_TURN
     process.turn_packets = process.roomy = 0
-    half_a_turn(process)
+    if process.free_wake == 0:
+        half_a_turn(process)
     process.now += process.odd_ns
     process.odd_ns = 0
 
@@ -128,43 +142,132 @@ def take_step(loop: Records, process: Records, thread: Records) -> None:
         wake(loop, 2 * source)
     if process.moved == 0 or process.turn_packets >= BUDGET_PACKETS:
         thread.turning = ENDED if process.moved == 0 else BETWEEN
-        half_a_turn(process)
-    finished(loop, process)
+        if process.free_wake == 0:
+            half_a_turn(process)
+        process.free_wake = 0
 
 
 @jit
-def main_step(loop: Records, index: int) -> None:
+def rests(loop: Records, index: int) -> bool:
+    """Let a thread whose turn has ended sleep, unless there is something to do."""
+    thread = thread_of(loop, index)
+    process = process_of(loop, thread.process)
+    cause, due = np.int64(INPUT), np.int64(0)
+    if process.turn_at:
+        turn = carray(pointer(process.turn_at), 1, TURN)[0]
+        cause, due = turn.idle_cause, turn.wake_ns
+    if process.roomy or process.odd_ns or process.mail or 0 < due <= loop.now:
+        return False
+    waits = cause == OUTBOUND_FULL and process.is_client == 0
+    if process.arrived and not waits and cause != SLEEP:
+        return False
+    if due:
+        set_timer(loop, process, due)
+    sleep(loop, index, cause)
+    return True
+
+
+@jit
+def set_timer(loop: Records, process: Records, due: int) -> None:
+    """Have a process woken at a time, unless an earlier timer looks then."""
+    earlier = 0 < process.timer <= due
+    if earlier or process.timers >= process.most_timers:
+        return
+    process.timer = due
+    process.timers += 1
+    push(loop, due, TIMER, process.index)
+
+
+@jit
+def timer(loop: Records, index: int) -> None:
+    """Wake a process whose timer is due."""
+    process = process_of(loop, index)
+    process.timers -= 1
+    if process.timer == loop.now:
+        process.timer = 0
+    wake(loop, 2 * index)
+
+
+@jit
+def main_step(loop: Records, index: int) -> int:
     """Let a process's main thread do one thing that takes time, or sleep.
 
     Whatever comes while a turn ends has another one follow it without a sleep.
+
+    Returns:
+        MORE; or TURNED if the one who decides is to look at the end of this turn.
     """
     thread = thread_of(loop, index)
     process = process_of(loop, thread.process)
     process.begin = process.now = loop.now
     if thread.turning == ENDED:
         thread.turning = BETWEEN
-        blocked = np.int64(process.full and not process.is_client)
-        due = process.roomy or process.odd_ns
-        if not due and (blocked or process.arrived == 0):
-            sleep(loop, index, blocked)
-            return
+        if rests(loop, index):
+            return MORE
     if thread.turning == BETWEEN:
-        begin_turn(process, thread)
+        if process.mail:
+            hear(loop, process)
+        else:
+            begin_turn(process, thread)
     elif process.turn_at:
         take_step(loop, process, thread)
+        if asks(loop, process, thread):
+            return TURNED
     else:
         thread.turning = ENDED
     work(loop, index, process.now)
+    return MORE
 
 
 @jit
-def finished(loop: Records, process: Records) -> None:
-    """See whether a client has finished all its frames."""
-    if process.is_client and process.wanted:
-        node = carray(pointer(process.node_at), 1, NODE)[0]
-        if node.handled_frames >= process.wanted:
-            process.wanted = 0
-            loop.open_clients -= 1
+def asks(loop: Records, process: Records, thread: Records) -> bool:
+    """Tell whether somebody has to decide what follows a turn that has ended.
+
+    A worker that has done its round says so itself, if that is by a message.
+    """
+    if process.is_client:
+        return finished(loop, process) or (
+            thread.turning != IN_TURN and process.clocked == CLIENT_ROUNDS
+        )
+    if thread.turning == IN_TURN or process.clocked != GATED or process.told:
+        return False
+    turn = carray(pointer(process.turn_at), 1, TURN)[0]
+    node = carray(pointer(process.node_at), 1, NODE)[0]
+    if not is_done(carray(pointer(turn.gate_at), 1, GATE)[0], node):
+        return False
+    process.told = 1
+    if loop.priced == 0:
+        return True
+    tell(loop, process)
+    return False
+
+
+@jit
+def tell(loop: Records, process: Records) -> None:
+    """Send the controller a message; charge what that costs."""
+    costs = carray(pointer(process.costs_at), 1, COSTS)[0]
+    charge(process, costs.tell_fixed)
+    post(loop, process.upward - 1, process.now)
+
+
+@jit
+def finished(loop: Records, process: Records) -> bool:
+    """Note the frames that a client has finished; tell if now all clients have one."""
+    node = carray(pointer(process.node_at), 1, NODE)[0]
+    if process.wanted and node.handled_frames >= process.wanted:
+        process.wanted = 0
+        loop.open_clients -= 1
+    if loop.joint_at == 0:
+        return False
+    counts = carray(pointer(loop.joint_at), loop.joint_count, np.int64)
+    last = min(node.handled_frames, loop.joint_count)
+    while process.handled < last:
+        counts[process.handled] += 1
+        process.handled += 1
+    before = loop.joint
+    while loop.joint < loop.joint_count and counts[loop.joint] == loop.clients:
+        loop.joint += 1
+    return loop.joint > before
 
 
 @jit
@@ -201,23 +304,82 @@ def run(loop_at: int, most: int) -> int:
         if kind == TURN_END:
             if preempted(loop, index):
                 continue
-            if thread_of(loop, index).is_io:
+            thread = thread_of(loop, index)
+            if thread.is_io:
                 io_step(loop, index)
-            else:
-                main_step(loop, index)
+                continue
+            loop.caller = index
+            if process_of(loop, thread.process).heard:
+                return HEARD
+            if main_step(loop, index) == TURNED:
+                return TURNED
         elif kind == HANDED:
             handed(loop, index)
         elif kind == ARRIVES:
             arrives(loop, index)
         elif kind == BEAT:
             beat(loop, index)
+        elif kind == TIMER:
+            timer(loop, index)
     return MORE
+
+
+@jit
+def go_on(loop_at: int, index: int) -> None:
+    """Let a thread for which `run` asked work until its process's time."""
+    loop = carray(pointer(U(loop_at)), 1, LOOP)[0]
+    thread = thread_of(loop, index)
+    work(loop, index, process_of(loop, thread.process).now)
+
+
+@jit
+def taken(loop_at: int, index: int, turning: int) -> int:
+    """Note that a thread's control message was taken; return its link.
+
+    Args:
+        loop_at: Address of LOOP.
+        index: Of the thread.
+        turning: What follows: BETWEEN for a turn.
+    """
+    loop = carray(pointer(U(loop_at)), 1, LOOP)[0]
+    thread = thread_of(loop, index)
+    process = process_of(loop, thread.process)
+    link, process.heard = process.heard - 1, 0
+    process.now, thread.turning = loop.now, turning
+    return link
+
+
+@jit
+def tell_controller(loop_at: int, index: int) -> None:
+    """Let a process send the controller a message, see `tell`."""
+    loop = carray(pointer(U(loop_at)), 1, LOOP)[0]
+    tell(loop, process_of(loop, index))
+
+
+@jit
+def post_all(loop_at: int, index: int, links: I64) -> None:
+    """Let a process send a message on each of several links, one after the other."""
+    loop = carray(pointer(U(loop_at)), 1, LOOP)[0]
+    process = process_of(loop, index)
+    costs = carray(pointer(process.costs_at), 1, COSTS)[0]
+    for k in links:
+        charge(process, costs.tell_fixed)
+        post(loop, k, process.now)
 
 
 @jit
 def push_event(loop_at: int, time: int, kind: int, index: int) -> None:
     """Let something happen; see `events.push`."""
     push(carray(pointer(U(loop_at)), 1, LOOP)[0], time, kind, index)
+
+
+@jit
+def let_turn(loop_at: int, index: int) -> None:
+    """Have a process take a turn that costs nothing beside packets."""
+    loop = carray(pointer(U(loop_at)), 1, LOOP)[0]
+    process = process_of(loop, index)
+    process.free_wake = process.roomy = 1
+    wake(loop, 2 * index)
 
 
 @jit

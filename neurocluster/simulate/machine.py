@@ -17,6 +17,7 @@ from neurocluster.simulate import loop as l
 from neurocluster.simulate import records as r
 from neurocluster.simulate.costs import FREE, Cost, Costs
 from neurocluster.simulate.wires import socket_functions
+from neurocluster.transport.hindrance import Hindrance
 from neurocluster.transport.outlets import TURN
 from neurocluster.transport.turn import CAUSES
 from neurocluster.wire.packet import HEADER_BYTES
@@ -25,6 +26,10 @@ EVENTS: Final = 1 << 20
 """Events between two looks at Python: some tenths of a second."""
 SMALLEST: Final = HEADER_BYTES + 512
 """A packet as the kernel counts it, at least; see `wires.SKB_BYTES`."""
+CONTROL_ROOM: Final = 4
+"""Control messages that are under way on a link; a clock has one at a time."""
+TIMERS: Final = 4
+"""That a process sets beside one for each of its links."""
 START_NS: Final = 1_000_000
 """When virtual time begins: 0 stands for never in some records."""
 
@@ -82,7 +87,7 @@ class Machine:
         self._kept: list[object] = []
         self._tables: dict[tuple[float, ...], F64] = {}
         self._inboxes: dict[int, list[int]] = {}
-        self._outlets: dict[int, I64] = {}
+        self._mailboxes: dict[int, int] = {}
         self._added = self._linked = 0
         self._random = np.random.default_rng(seed)
         self.loop[0]["now"], self.loop[0]["quantum_ns"] = START_NS, costs.quantum_ns
@@ -105,35 +110,43 @@ class Machine:
         """Return the address of a PROCESS."""
         return int(self.processes[process : process + 1].ctypes.data)
 
-    def add(self, host: int, layer: Cost, *, beat_ns: float = 0.0) -> int:
+    def add(
+        self, host: int, layer: Cost, *, beat_ns: float = 0.0, controls: bool = False
+    ) -> int:
         """Add a process; return its number.
 
         Args:
             host: That runs it.
             layer: What handling a packet costs.
             beat_ns: Work of a beat, mean.
+            controls: It is the controller.
         """
         index, self._added = self._added, self._added + 1
         process = self.processes[index]
-        process["loop_at"] = self.loop.ctypes.data
+        process["loop_at"], process["index"] = self.loop.ctypes.data, index
         process["costs_at"] = self.costs[index : index + 1].ctypes.data
         process["random"] = int(self._random.integers(1, 1 << 62))
         process["beat_cost_ns"] = round(beat_ns)
-        self._fill_costs(self.costs[index], layer)
+        self._fill_costs(self.costs[index], layer, controls=controls)
         for k, thread in enumerate(self.threads[2 * index : 2 * index + 2]):
             thread["host"], thread["process"], thread["is_io"] = host, index, k
             thread["since"], thread["state"] = START_NS, r.SLEEPS
         return index
 
-    def _fill_costs(self, record: Records, layer: Cost) -> None:
+    def _fill_costs(self, record: Records, layer: Cost, *, controls: bool) -> None:
         costs = self._costs
+        hear, tell = costs.clock_hear, costs.clock_tell
+        if controls:  # its wake-ups are in what each message costs
+            hear, tell = costs.barrier_hear, costs.barrier_tell
         for name, cost in {
             "receive": costs.receive, "send": costs.send, "handle": layer,
-            "wake": costs.wake, "late": costs.late, "io": costs.io,
+            "wake": FREE if controls else costs.wake, "late": costs.late,
+            "io": costs.io,
         }.items():  # fmt: skip
             for term in cost.terms:
                 record[f"{name}_{term}"] = cost[term]
             record[f"{name}_factors_at"] = self._table(cost.factors)
+        record["hear_fixed"], record["tell_fixed"] = hear["fixed"], tell["fixed"]
         record["io_late_fixed"] = costs.io_late["fixed"]
         record["io_wake_fixed"] = costs.io_wake["fixed"]
 
@@ -154,26 +167,53 @@ class Machine:
             payload: Most bytes of a packet's payload.
             wire: How long its packets are under way.
         """
-        index, self._linked = self._linked, self._linked + 1
         slot = (HEADER_BYTES + payload + 63) // 64 * 64
         size = 2 * hwm + self._costs.kernel_bytes // SMALLEST + 1
+        index = self._join(source, target, size, slot, wire)
         link = self.links[index]
+        # libzmq tells a writer of room in batches of half a pipe.
+        link["low"] = max(2 * hwm - (hwm + 1) // 2, 0)
+        link["room"], link["kernel_bytes"] = 2 * hwm, self._costs.kernel_bytes
+        self._inboxes.setdefault(target, []).append(index)
+        return index
+
+    def join_control(self, source: int, target: int, wire: Wire) -> int:
+        """Add a link of control messages; return its number."""
+        index = self._join(source, target, CONTROL_ROOM, 0, wire)
+        self.links[index]["control"] = 1
+        self._mailboxes[target] = self._mailboxes.get(target, 0) + CONTROL_ROOM
+        return index
+
+    def _join(self, source: int, target: int, size: int, slot: int, wire: Wire) -> int:
+        index, self._linked = self._linked, self._linked + 1
         ring = np.empty(size * slot, np.uint8)
         for name, value in {
             "loop_at": self.loop.ctypes.data, "index": index, "source": source,
             "target": target, "ring_at": self._address(ring),
             "sizes_at": self._address(np.zeros(size, np.int64)), "ring_size": size,
-            "slot": slot, "room": 2 * hwm, "kernel_bytes": self._costs.kernel_bytes,
-            "blocked_since": -1,
+            "slot": slot, "blocked_since": -1,
             "wire_fixed": wire.base["fixed"] + wire.delay_ns,
             "wire_byte": wire.base["byte"], "wire_jitter": wire.jitter_ns,
             "wire_factors_at": self._table(wire.jitter),
         }.items():  # fmt: skip
-            link[name] = value
-        # libzmq tells a writer of room in batches of half a pipe.
-        link["low"] = max(2 * hwm - (hwm + 1) // 2, 0)
-        self._inboxes.setdefault(target, []).append(index)
+            self.links[index][name] = value
         return index
+
+    def hinder(self, process: int, hindrance: Hindrance) -> None:
+        """Delay what a process sends, or slow it down."""
+        self._kept.append(hindrance)
+        turn = self._turns[process]
+        turn["lines_at"], turn["pace_at"] = hindrance.lines_at, hindrance.pace_at
+
+    def gate(self, process: int, gate: Records) -> None:
+        """Hold a process's packets back as a GATE says; the caller keeps it."""
+        self._turns[process]["gate_at"] = gate.ctypes.data
+
+    def share(self, frames: int, clients: int) -> None:
+        """Count how many clients have done each frame."""
+        loop = self.loop[0]
+        loop["joint_at"] = self._address(np.zeros(frames, np.int64))
+        loop["joint_count"], loop["clients"] = frames, clients
 
     def start(
         self, process: int, node: LinkBuffers, handler: Handler, outlets: Sequence[int],
@@ -202,6 +242,7 @@ class Machine:
             "receive_at": handler.receive_at, "flush_at": handler.flush_at,
             "handles_at": handler.handles_at, "node_at": node.record.ctypes.data,
             "is_client": int(client), "wanted": wanted,
+            "most_timers": len(outlets) + TIMERS,
         }.items():  # fmt: skip
             record[name] = value
         for name, value in {
@@ -230,8 +271,13 @@ class Machine:
             thread = self.threads[2 * index + 1]
             thread["jobs_size"] = jobs[index] + 1
             thread["jobs_at"] = self._address(np.zeros(jobs[index] + 1, np.int64))
+        for index, size in self._mailboxes.items():
+            process = self.processes[index]
+            process["mail_size"] = size
+            process["mail_at"] = self._address(np.zeros(size, np.int64))
         packets = int(self.links["ring_size"][: self._linked].sum())
-        size = packets + 4 * self._added + 16
+        timers = int(self.processes["most_timers"][: self._added].sum())
+        size = packets + timers + 4 * self._added + 16
         self.loop[0]["heap_size"] = size
         self.loop[0]["heap_at"] = self._address(np.zeros((size, 3), np.int64))
         for index in range(self._added):
@@ -247,8 +293,34 @@ class Machine:
         """Wake a process's main thread."""
         l.wake_thread(int(self.loop.ctypes.data), 2 * process)
 
+    def let_turn(self, process: int) -> None:
+        """Have a process take a turn that costs nothing beside packets."""
+        l.let_turn(int(self.loop.ctypes.data), process)
+
+    def tell(self, process: int) -> None:
+        """Let a process send the controller a message."""
+        l.tell_controller(int(self.loop.ctypes.data), process)
+
+    def post(self, process: int, links: I64) -> None:
+        """Let a process send a message on each of several links."""
+        l.post_all(int(self.loop.ctypes.data), process, links)
+
+    def taken(self, turning: int) -> int:
+        """Note that the caller's message was taken, see `loop.taken`."""
+        caller = int(self.loop[0]["caller"])
+        return int(l.taken(int(self.loop.ctypes.data), caller, turning))
+
+    def go_on(self) -> None:
+        """Let the caller work until its own time."""
+        l.go_on(int(self.loop.ctypes.data), int(self.loop[0]["caller"]))
+
+    @property
+    def caller(self) -> int:
+        """Return the process for which `run` asks."""
+        return int(self.loop[0]["caller"]) // 2
+
     def run(self, most: int = EVENTS) -> int:
-        """Let time pass for so many events; return `loop.DONE` or `loop.MORE`.
+        """Let time pass for so many events; return how that ended, see `loop.DONE`.
 
         Raises:
             ClusterError: Nothing is left to happen though clients wait for frames.

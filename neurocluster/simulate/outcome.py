@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from neurocluster.client.results import FrameTable
 from neurocluster.dtypes import CLIENT, F64, I64, U32, U64, Records
 from neurocluster.link.records import SPANS
 from neurocluster.metrics.histogram import percentile
+from neurocluster.model.partition import Link
 from neurocluster.results.tables import LINK_COLUMNS, WORKER_COLUMNS
 from neurocluster.simulate.bounds import (
     Busiest,
@@ -20,13 +21,14 @@ from neurocluster.simulate.bounds import (
     least,
     least_way,
 )
-from neurocluster.simulate.cluster import Cluster, Copy
+from neurocluster.simulate.cluster import CONTROLLER, Cluster, Copy, member_name
 from neurocluster.simulate.machine import START_NS
 from neurocluster.simulate.records import READY, RUNS
 
-WAITS: Final = ("wait_input_ns", "wait_link_ns", "wait_processor_ns")
-"""Columns of workers.csv: what a process waited for."""
-WAIT_COLUMNS: Final = (*WORKER_COLUMNS, *WAITS, "copy")
+CAUSES: Final = ("loop", "input", "outbound", "sleep", "clock")
+WAITS: Final = (*(f"wait_{cause}_ns" for cause in CAUSES), "wait_cpu_ns")
+"""Columns of workers.csv: what a process waited for, the last of them a core."""
+PROCESS_COLUMNS: Final = (*WORKER_COLUMNS, "copy")
 COPY_COLUMNS: Final = (*LINK_COLUMNS, "copy")
 Line = dict[str, Any]
 
@@ -43,6 +45,7 @@ class Outcome:
         bound_ns: (frames,) float64, the least latency of each frame.
         busiest: What limits the throughput.
         duration_ns: From the first start to the last end.
+        barrier: What a clock's barrier counted, see `controller.barrier`.
     """
 
     frames: FrameTable
@@ -51,6 +54,7 @@ class Outcome:
     bound_ns: F64
     busiest: Busiest
     duration_ns: int
+    barrier: Mapping[str, Any] = field(default_factory=dict)
 
 
 def outcome_of(cluster: Cluster, indices: I64) -> Outcome:
@@ -70,6 +74,8 @@ def outcome_of(cluster: Cluster, indices: I64) -> Outcome:
     together = _together(cluster.copies[0], rows, reports, indices)
     done = together.rows["done_ns"]
     end = int(done.max())
+    barrier = cluster.clock.barrier.tables() if cluster.clock is not None else {}
+    slowest = {row[0]: row[1] for row in barrier.get("nodes", ())}
     workers = [
         line
         for number, (copy, tables) in enumerate(
@@ -77,6 +83,9 @@ def outcome_of(cluster: Cluster, indices: I64) -> Outcome:
         )
         for line in _workers(cluster, copy, number, tables, end)
     ]
+    for line in workers:
+        name = member_name(line["partition"], line["copy"], len(cluster.copies))
+        line["wait_slowest_ns"] = slowest.get(name, 0)
     links = [
         line
         for number, copy in enumerate(cluster.copies)
@@ -86,6 +95,7 @@ def outcome_of(cluster: Cluster, indices: I64) -> Outcome:
     return Outcome(
         together, links, workers, np.maximum.reduce(bounds),
         busiest(_work(cluster, end), len(indices)), end - START_NS,
+        barrier,
     )  # fmt: skip
 
 
@@ -112,15 +122,15 @@ def overshoot(thread: Records, end: int) -> int:
     return max(int(thread["since"]) - end, 0) if thread["state"] == RUNS else 0
 
 
-def waits(thread: Records, end: int) -> tuple[int, int, int]:
-    """Return how long a thread slept for input, for a link, and waited for a core."""
+def waits(thread: Records, end: int) -> list[int]:
+    """Return how long a thread slept, by cause, and waited for a core, ns."""
     last = max(end - int(thread["since"]), 0)
-    found = [int(thread[f"{what}_ns"]) for what in ("input", "link", "processor")]
+    found = [int(thread[f"{cause}_ns"]) for cause in (*CAUSES, "processor")]
     if thread["state"] == READY:
-        found[2] += last
+        found[-1] += last
     elif thread["state"] != RUNS:
-        found[1 if thread["for_link"] else 0] += last
-    return found[0], found[1], found[2]
+        found[thread["cause"]] += last
+    return found
 
 
 def _workers(
@@ -143,11 +153,12 @@ def _process(
 ) -> Line:
     main, io = cluster.machine.threads[2 * process : 2 * process + 2]
     work = sum(int(t["cpu_ns"]) - overshoot(t, end) for t in (main, io))
-    line: Line = dict.fromkeys(WAIT_COLUMNS)
+    line: Line = dict.fromkeys(PROCESS_COLUMNS)
     return line | {
         "partition": name, "host": f"h{main['host']}", "pid": process, "copy": copy,
         "frames": int(node["handled_frames"][0]),
-        "kernel_ns": int(node["kernel_ns"][0]), "cpu_ns": work,
+        "kernel_ns": int(node["kernel_ns"][0]), "cpu_ns": work, "run_cpu_ns": work,
+        "turn_ns": int(main["cpu_ns"]) - overshoot(main, end),
         "contexts_peak": int(node["contexts_peak"][0]), "turns": int(main["wakes"]),
         **dict(zip(WAITS, waits(main, end), strict=True)),
     }  # fmt: skip
@@ -191,7 +202,7 @@ def _bound(cluster: Cluster, number: int, tables: Sequence[U64]) -> F64:
     ways = {
         k.name: least_way(
             costs, cluster.site.wire(costs, where[k.source], where[k.destination])
-        )
+        ) + _least_delay(cluster, k, where)
         for k in plan.links
     }  # fmt: skip
     names = [part.name for part in plan.partitions]
@@ -203,8 +214,18 @@ def _bound(cluster: Cluster, number: int, tables: Sequence[U64]) -> F64:
     return latency_bound(plan, ways, handle, service)
 
 
+def _least_delay(cluster: Cluster, link: Link, where: Mapping[str, int]) -> float:
+    """Return the least that a link's impairments add, ns."""
+    hosts = {name: f"h{host}" for name, host in where.items()}
+    found = cluster.work.impairments.link(link.source, link.destination, hosts)
+    return found.delay_us * 1e3 if found is not None else 0.0
+
+
 def _work(cluster: Cluster, end: int) -> Mapping[str, tuple[float, int]]:
-    """Return the work of each thread, and of each host, with its servers."""
+    """Return the work of each thread, and of each host, with its servers.
+
+    A worker that is made slow works when it sleeps for that, but not on a core.
+    """
     found: dict[str, tuple[float, int]] = {}
     hosts = np.zeros(len(cluster.machine.hosts))
     for number, copy in enumerate(cluster.copies):
@@ -214,11 +235,16 @@ def _work(cluster: Cluster, end: int) -> Mapping[str, tuple[float, int]]:
         )
         for name, process in members:
             main, io = cluster.machine.threads[2 * process : 2 * process + 2]
-            full = name if len(cluster.copies) == 1 else f"{name} of copy {number}"
+            full = member_name(name, number, len(cluster.copies))
             for thread, what in ((main, full), (io, f"the I/O thread of {full}")):
                 work = float(thread["cpu_ns"]) - overshoot(thread, end)
-                found[what] = (work, 1)
+                found[what] = (work + float(thread["sleep_ns"]), 1)
                 hosts[thread["host"]] += work
+    main, io = cluster.machine.threads[2 * CONTROLLER : 2 * CONTROLLER + 2]
+    for thread, what in ((main, "the controller"), (io, "its I/O thread")):
+        work = float(thread["cpu_ns"]) - overshoot(thread, end)
+        found[what] = (work, 1)
+        hosts[thread["host"]] += work
     for k, work in enumerate(hosts.tolist()):
         found[f"the cores of h{k}"] = (work, int(cluster.machine.hosts[k]["cores"]))
     return found

@@ -29,6 +29,7 @@ from neurocluster.simulate.records import (
     THREAD,
     TURN_END,
 )
+from neurocluster.transport.turn import CLOCK, INPUT, OUTBOUND_FULL, SLEEP
 
 U = np.uint64
 
@@ -84,6 +85,21 @@ def next_in_queue(loop: Records, host: Records) -> None:
 
 
 @jit
+def add_slept(thread: Records, slept: int) -> None:
+    """Add to what a thread has slept for its cause, ns."""
+    if thread.cause == INPUT:
+        thread.input_ns += slept
+    elif thread.cause == OUTBOUND_FULL:
+        thread.outbound_ns += slept
+    elif thread.cause == SLEEP:
+        thread.sleep_ns += slept
+    elif thread.cause == CLOCK:
+        thread.clock_ns += slept
+    else:
+        thread.loop_ns += slept
+
+
+@jit
 def wake(loop: Records, index: int) -> None:
     """Wake a thread, if it sleeps: it takes a core, or waits for one.
 
@@ -92,13 +108,9 @@ def wake(loop: Records, index: int) -> None:
     thread = thread_of(loop, index)
     if thread.state != SLEEPS:
         return
-    slept = loop.now - thread.since
-    if thread.for_link:
-        thread.link_ns += slept
-    else:
-        thread.input_ns += slept
+    add_slept(thread, loop.now - thread.since)
     thread.state, thread.since = READY, loop.now
-    thread.woken, thread.for_link = 1, 0
+    thread.woken = 1
     thread.wakes += 1
     host = host_of(loop, thread.host)
     if host.busy == host.cores:
@@ -109,16 +121,18 @@ def wake(loop: Records, index: int) -> None:
     costs = carray(pointer(process.costs_at), 1, COSTS)[0]
     if thread.is_io:
         late = costs.io_late_fixed
+    elif process.free_wake:
+        late = 0.0
     else:
         late = costs.late_fixed * draw(process, costs.late_factors_at)
     dispatch(loop, index, np.int64(late + 0.5))
 
 
 @jit
-def sleep(loop: Records, index: int, for_link: int) -> None:
+def sleep(loop: Records, index: int, cause: int) -> None:
     """Let a thread sleep, which gives its core to the next."""
     thread = thread_of(loop, index)
-    thread.state, thread.since, thread.for_link = SLEEPS, loop.now, for_link
+    thread.state, thread.since, thread.cause = SLEEPS, loop.now, cause
     next_in_queue(loop, host_of(loop, thread.host))
 
 

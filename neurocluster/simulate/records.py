@@ -22,6 +22,8 @@ REALS: Final = frozenset(
         "io_wake",
         "io_late",
         "wire",
+        "hear",
+        "tell",
     )
     for what in ("fixed", "byte", "spike", "synop", "fired", "frame")
 ) | {"factor"}
@@ -49,6 +51,12 @@ LOOP: Final = _fields(
     "open_clients",
     "events",
     "faulty",  # 1 + process whose turn failed
+    "caller",  # thread for which `loop.run` asks; see HEARD and TURNED
+    "priced",  # members tell the controller by messages what they have done
+    "joint_at",  # int64 (joint_count,): how many clients have done each frame; or 0
+    "joint_count",
+    "joint",  # frames that all clients have done
+    "clients",
 )
 HOST: Final = _fields(
     "cores", "busy", "queue_at", "queue_size", "queue_first", "queue_count", "cpu_ns"
@@ -59,13 +67,16 @@ THREAD: Final = _fields(
     "is_io",
     "state",
     "since",  # when it came into its state; of one that runs, until when it works
-    "for_link",  # sleeps because a link is full
+    "cause",  # for which it sleeps, see `transport.turn.CAUSES`
     "slice_end",
     "turning",  # BETWEEN, IN_TURN or ENDED; of a main thread
     "woken",  # its next job is the first after a sleep; of an I/O thread
     "cpu_ns",
-    "input_ns",  # slept without input
-    "link_ns",  # slept because a link was full
+    "loop_ns",  # slept, by cause
+    "input_ns",
+    "outbound_ns",
+    "sleep_ns",
+    "clock_ns",
     "processor_ns",  # could have run
     "wakes",
     "jobs_at",  # int64 (jobs_size,): 2 * link + (0 send, 1 receive); of an I/O thread
@@ -80,6 +91,7 @@ PROCESS: Final = _fields(
     "now",  # first: what engines read as their clock
     "begin",  # of the present step
     "loop_at",
+    "index",
     "turn_at",  # TURN; 0 for a process that only does odd work
     "again_at",  # functions for `turn.errno_at`
     "interrupted_at",
@@ -107,6 +119,19 @@ PROCESS: Final = _fields(
     "beat_cost_ns",
     "turn_packets",
     "packets",
+    "timer",  # when the earliest of its timers is due, or 0
+    "timers",
+    "most_timers",
+    "clocked",  # by a gate, or by the client's rounds; see GATED
+    "told",  # that this round is done; of a worker
+    "free_wake",  # this wake-up costs nothing, since a clock without a price caused it
+    "mail_at",  # int64 (mail_size,): links of control messages that wait
+    "mail_size",
+    "mail_first",
+    "mail",
+    "heard",  # 1 + link of the control message that is being read
+    "upward",  # 1 + link to the controller
+    "handled",  # frames that were noted in ``joint_at``
 )
 LINK: Final = _fields(
     "loop_at",
@@ -134,6 +159,7 @@ LINK: Final = _fields(
     "wire_byte",
     "wire_factors_at",
     "wire_jitter",  # ns by which the factors are scaled
+    "control",  # its packets are control messages
 )
 COSTS: Final = _fields(
     "receive_fixed", "receive_byte", "receive_factors_at",
@@ -143,7 +169,7 @@ COSTS: Final = _fields(
     "wake_fixed", "wake_factors_at",
     "late_fixed", "late_factors_at",
     "io_fixed", "io_byte", "io_factors_at",
-    "io_wake_fixed", "io_late_fixed",
+    "io_wake_fixed", "io_late_fixed", "hear_fixed", "tell_fixed",
 )  # fmt: skip
 METER: Final = _fields(
     "kernel_at", "reset_at", "start_at", "layer_at",  # what is metered
@@ -152,5 +178,7 @@ METER: Final = _fields(
 )  # fmt: skip
 FACTORS: Final = 256
 """Steps of a table of factors: quantiles at 0, 1/256, ..., 1, mean 1."""
-TURN_END, HANDED, ARRIVES, BEAT = range(4)
-"""Kinds of events: of a thread, a link, a link, a process."""
+TURN_END, HANDED, ARRIVES, BEAT, TIMER = range(5)
+"""Kinds of events: of a thread, a link, a link, a process, a process."""
+GATED, CLIENT_ROUNDS = 1, 2
+"""What a clock does with a process."""

@@ -10,14 +10,13 @@ from typing import Final
 import numpy as np
 
 from neurocluster.errors import ConfigError
+from neurocluster.impairments import JITTERS
+from neurocluster.kernels.draw import TAIL
 from neurocluster.simulate.costs import Costs
 from neurocluster.simulate.machine import Wire
 from neurocluster.simulate.records import FACTORS
 
 MOST_HOSTS: Final = 1000
-TAIL: Final = 1.5
-"""Exponent of the heavy tail: finite mean, no variance."""
-KINDS: Final = ("normal", "exponential", "pareto")
 OWN_HOST: Final = 0
 """Of the client and the controller, where workers are on others."""
 
@@ -30,16 +29,17 @@ class Site:
         hosts: That run workers. One runs client and controller, too; more have these on
             a host of their own, as ``run --hosts`` has.
         cores: Of each host.
-        delay_ns: Added to the way between hosts; with one host to every link.
-        jitter: One of KINDS, or empty.
-        jitter_ns: Standard deviation of ``normal``; mean of the others.
+        wire_ns: Added to the way between hosts. It takes no core, as the delay of an
+            impairment does.
+        wire_jitter_ns: Added at random to that; see `impairments.LinkImpairment`.
+        wire_jitter: Its distribution, one of `impairments.JITTERS`.
     """
 
     hosts: int = 1
     cores: int = 2
-    delay_ns: int = 0
-    jitter: str = ""
-    jitter_ns: int = 0
+    wire_ns: int = 0
+    wire_jitter_ns: int = 0
+    wire_jitter: str = JITTERS[0]
 
     @property
     def all_cores(self) -> list[int]:
@@ -48,49 +48,24 @@ class Site:
 
     def wire(self, costs: Costs, source: int, target: int) -> Wire:
         """Return how long packets from one host to another are under way."""
-        apart = source != target
-        base = costs.network if apart else costs.wire
-        if self.hosts > 1 and not apart:
-            return Wire(base)
-        table = jitter_table(self.jitter) if self.jitter_ns and self.jitter else ()
-        return Wire(base, self.delay_ns, self.jitter_ns, table)
+        if source == target:
+            return Wire(costs.wire)
+        table = jitter_table(self.wire_jitter) if self.wire_jitter_ns else ()
+        return Wire(costs.network, self.wire_ns, self.wire_jitter_ns, table)
 
 
 def jitter_table(kind: str) -> tuple[float, ...]:
-    """Return quantiles of a kind of jitter whose scale is 1.
+    """Return quantiles of a kind of jitter whose scale is 1; see `kernels.draw`.
 
-    The tails end at the quantile of half a step, so a heavy one does end.
+    The tails end at the quantile of half a step.
     """
-    steps = np.linspace(0, 1, FACTORS + 1).clip(0.5 / FACTORS, 1 - 0.5 / FACTORS)
+    steps = np.linspace(0, 1, FACTORS + 1).clip(0.0, 1 - 0.5 / FACTORS)
     if kind == "normal":
         normal = NormalDist()
-        return tuple(normal.inv_cdf(float(p)) for p in steps)
+        return tuple(normal.inv_cdf((1 + float(p)) / 2) for p in steps)
     if kind == "exponential":
         return tuple((-np.log1p(-steps)).tolist())
-    scale = (TAIL - 1) / TAIL  # of mean 1
-    return tuple((scale * (1 - steps) ** (-1 / TAIL)).tolist())
-
-
-def parse_jitter(text: str) -> tuple[str, int]:
-    """Read ``exponential:50``: a kind, and microseconds; return kind and ns.
-
-    Raises:
-        ConfigError: It has another form.
-    """
-    if not text:
-        return "", 0
-    kind, _, scale = text.partition(":")
-    try:
-        size = float(scale)
-    except ValueError:
-        size = -1.0
-    if kind not in KINDS or not 0 <= size < 1e9:
-        message = (
-            f"jitter {text!r}: write KIND:MICROSECONDS, for example exponential:50; "
-            f"kinds are {', '.join(KINDS)}"
-        )
-        raise ConfigError(message)
-    return kind, round(size * 1000)
+    return tuple(((TAIL - 1) * ((1 - steps) ** (-1 / TAIL) - 1)).tolist())
 
 
 def spread(

@@ -16,11 +16,14 @@ from neurocluster.launch.predict import predict_placement
 from neurocluster.model.convert import FixedNetwork
 from neurocluster.model.partition import Plan
 from neurocluster.model.placement import Host, check_pins
-from neurocluster.simulate.cluster import Cluster, Work, turned
+from neurocluster.simulate.clock import BARRIERS, CENTRAL
+from neurocluster.simulate.cluster import CLOCKED, Cluster, Work, turned
 from neurocluster.simulate.costs import Costs
 from neurocluster.simulate.outcome import Outcome, outcome_of
 from neurocluster.simulate.site import Site, span_of, spread
 
+SIMULATED: Final = ("none", *CLOCKED, "frame")
+"""Clocks."""
 MOST_PARTITIONS: Final = 20_000
 """Of all copies: some 250 KB each."""
 Told = Callable[[str, int], None]
@@ -37,6 +40,7 @@ class Study:
         placement: Host of each partition of a copy, over the hosts that it lies on.
         copies: Of the plan.
         seed: Of what is drawn.
+        barrier: Of a clock, one of `clock.BARRIERS`.
     """
 
     work: Work
@@ -45,6 +49,7 @@ class Study:
     placement: dict[str, int]
     copies: int = 1
     seed: int = 0
+    barrier: str = CENTRAL
 
     def run(
         self, images: U8, indices: I64, told: Told = lambda _what, _done: None
@@ -79,18 +84,19 @@ class Study:
 
     def _cluster(self, placement: list[dict[str, int]], **more: Any) -> Cluster:
         return Cluster(
-            self.work, self.site, self.costs, placement, seed=self.seed, **more
-        )
+            self.work, self.site, self.costs, placement, seed=self.seed,
+            barrier=self.barrier, **more,
+        )  # fmt: skip
 
 
 def study_of(
     config: RunConfig, fixed: FixedNetwork, plan: Plan, site: Site, costs: Costs,
-    *, copies: int = 1, seed: int = 0, span: int = 0,
+    *, copies: int = 1, span: int = 0, barrier: str = CENTRAL,
 ) -> Study:  # fmt: skip
     """Return the simulation that settings describe.
 
     Raises:
-        ConfigError: There are too many partitions.
+        ConfigError: There are too many partitions, or a setting is not simulated.
         PartitionError: The settings pin what is not there.
     """
     partitions = copies * len(plan.partitions)
@@ -101,9 +107,18 @@ def study_of(
         )
         raise ConfigError(message)
     share = span_of(copies, site.hosts, len(fixed.graph.stages), span)
+    if config.clock not in SIMULATED:
+        message = f"clock: {config.clock} is not simulated; {', '.join(SIMULATED)} are"
+        raise ConfigError(message)
+    if barrier not in BARRIERS:
+        message = f"barrier: {barrier!r} is none of {', '.join(BARRIERS)}"
+        raise ConfigError(message)
+    rules = config.impairments()
+    rules.check_names([p.name for p in plan.partitions])
     work = Work(
-        fixed, plan, config.quantizer, config.fire, config.window, config.max_spikes,
-        config.hwm,
+        fixed, plan, config.quantizer, config.fire,
+        1 if config.clock == "frame" else config.window, config.max_spikes, config.hwm,
+        config.clock, config.max_linger_us, rules,
     )  # fmt: skip
     hosts = [Host(f"h{k + (site.hosts > 1)}", site.cores) for k in range(share)]
     check_pins(plan, hosts, config.place)
@@ -112,7 +127,7 @@ def study_of(
     if share > 1:
         placed = predict_placement(config, fixed, plan, hosts)
     placement = {name: names.index(host) for name, host in placed.items()}
-    return Study(work, site, costs, placement, copies, seed)
+    return Study(work, site, costs, placement, copies, config.seed, barrier)
 
 
 def flat_images(data: Dataset, frames: I64) -> U8:

@@ -9,7 +9,11 @@ import numpy as np
 
 from neurocluster.coding.readout import class_by_count
 from neurocluster.dtypes import CLIENT, I64
-from neurocluster.results.summary import latency_percentiles, versions
+from neurocluster.results.summary import (
+    barrier_lines,
+    latency_percentiles,
+    versions,
+)
 from neurocluster.simulate.cluster import Work
 from neurocluster.simulate.outcome import WAITS, Outcome
 from neurocluster.simulate.site import Site
@@ -19,7 +23,7 @@ SCHEMA: Final = 1
 
 def summarise(
     work: Work, site: Site, outcome: Outcome, labels: I64 | None,
-    *, copies: int, seed: int, costs: str,
+    *, copies: int, seed: int, costs: str, barrier: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """Return the contents of summary.json.
 
@@ -31,6 +35,7 @@ def summarise(
         copies: Of the plan.
         seed: Of what was drawn.
         costs: File of the costs.
+        barrier: Of the clock.
     """
     table, graph = outcome.frames, work.fixed.graph
     frames, rows = len(table.frames), table.rows
@@ -44,7 +49,9 @@ def summarise(
         "fire_policy": work.fire,
         "thresholds": list(work.fixed.thresholds),
         "offset": work.fixed.offset,
-        "clock": "none",
+        "clock": work.clock,
+        "barrier": barrier_lines(outcome.barrier),
+        "barrier_kind": barrier if outcome.barrier else None,
         "window": work.window,
         "max_spikes": work.max_spikes,
         "hwm": work.hwm,
@@ -52,9 +59,10 @@ def summarise(
         "copies": copies,
         "hosts": site.hosts,
         "cores": site.cores,
-        "delay_ns": site.delay_ns,
-        "jitter": site.jitter,
-        "jitter_ns": site.jitter_ns,
+        "wire_ns": site.wire_ns,
+        "wire_jitter_ns": site.wire_jitter_ns,
+        "wire_jitter": site.wire_jitter,
+        "impairments": work.impairments.to_wire(),
         "seed": seed,
         "costs": costs,
         "frames": frames,
@@ -77,9 +85,16 @@ def summarise(
 
 
 def shares(line: Mapping[str, Any], duration_ns: int) -> dict[str, float]:
-    """Return of a worker's line the shares of its time that it waited, and worked."""
+    """Return what shares of its time a process worked, and waited for what.
+
+    What it waited for a clock is split into what the slowest member took and the rest,
+    the barrier's own price.
+    """
     waited = {name[5:-3]: line[name] / duration_ns for name in WAITS}
-    return {"work": 1 - sum(waited.values()), **waited}
+    clock = waited.pop("clock")
+    slowest = min((line["wait_slowest_ns"] or 0) / duration_ns, clock)
+    work = 1 - sum(waited.values()) - clock
+    return {"work": work, **waited, "slowest": slowest, "barrier": clock - slowest}
 
 
 def mean_shares(outcome: Outcome) -> dict[str, float]:

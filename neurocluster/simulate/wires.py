@@ -30,9 +30,12 @@ from neurocluster.simulate.meter import charge
 from neurocluster.simulate.processors import process_of, sleep, thread_of, wake, work
 from neurocluster.simulate.records import ARRIVES, COSTS, HANDED, LINK, LOOP, PROCESS
 from neurocluster.transport.outlets import TURN
+from neurocluster.transport.turn import INPUT
+from neurocluster.wire.rounds import SIZE
 
 U = np.uint64
 EAGAIN, EINTR = errno.EAGAIN, errno.EINTR
+CONTROL_BYTES = SIZE
 SKB_BYTES = 512
 """What the kernel adds to a packet in a socket's buffer, about."""
 
@@ -121,6 +124,32 @@ def send_packet(link: Records, at: int, size: int) -> int:
 
 
 @jit
+def post(loop: Records, index: int, time: int) -> None:
+    """Send a control message at a time; its link has room."""
+    link = link_of(loop, index)
+    sizes = carray(pointer(link.sizes_at), link.ring_size, np.int64)
+    sizes[(link.first + link.count) % link.ring_size] = CONTROL_BYTES
+    link.count += 1
+    link.to_send += 1
+    push(loop, time, HANDED, index)
+
+
+@jit
+def hear(loop: Records, process: Records) -> None:
+    """Take a control message; charge what reading it costs."""
+    mail = carray(pointer(process.mail_at), process.mail_size, np.int64)
+    index = mail[process.mail_first]
+    process.mail_first = (process.mail_first + 1) % process.mail_size
+    process.mail -= 1
+    link = link_of(loop, index)
+    link.first = (link.first + 1) % link.ring_size
+    link.ready -= 1
+    link.count -= 1
+    process.heard = 1 + index
+    charge(process, costs_of(process).hear_fixed)
+
+
+@jit
 def handed(loop: Records, index: int) -> None:
     """Give a packet to the sender's I/O thread, where that costs anything."""
     link = link_of(loop, index)
@@ -159,7 +188,13 @@ def arrived(loop: Records, link: Records) -> None:
     """Let a packet be received."""
     link.to_wire -= 1
     link.ready += 1
-    process_of(loop, link.target).arrived += 1
+    process = process_of(loop, link.target)
+    if link.control:
+        mail = carray(pointer(process.mail_at), process.mail_size, np.int64)
+        mail[(process.mail_first + process.mail) % process.mail_size] = link.index
+        process.mail += 1
+    else:
+        process.arrived += 1
     wake(loop, 2 * link.target)
 
 
@@ -198,7 +233,7 @@ def io_step(loop: Records, index: int) -> None:
         else:
             sent(loop, link)
     if thread.jobs_count == 0:
-        sleep(loop, index, 0)
+        sleep(loop, index, INPUT)
         return
     jobs = carray(pointer(thread.jobs_at), thread.jobs_size, np.int64)
     job = jobs[thread.jobs_first]

@@ -30,7 +30,7 @@ def table(path):
 def test_it_writes_what_a_run_leaves(costs, tmp_path):
     out = tmp_path / "out"
     done = neurocluster(
-        "simulate", "--costs", costs, "--frames", "30", "--hosts", "2", "--delay-us",
+        "simulate", "--costs", costs, "--frames", "30", "--hosts", "2", "--wire-us",
         "50", "--out", str(out), "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -67,7 +67,9 @@ def test_copies_are_told_apart(costs, tmp_path):
     ("options", "words"),
     [
         (["--cores", "0"], "cores: 0 is out of range; give 1 to 4,096"),
-        (["--jitter", "often"], "write KIND:MICROSECONDS"),
+        (["--wire-jitter", "often"], "'often' is none of exponential, normal, heavy"),
+        (["--barrier", "dear"], "barrier: 'dear' is none of central, free"),
+        (["--straggler", "conv9=2"], "conv9 is none of the partitions"),
         (["--copies", "9000"], "at most 20,000 are simulated"),
         (["--place", "conv1=n1", "--hosts", "2"], "which is none of h1, h2"),
     ],

@@ -82,7 +82,8 @@ def costs_strategy(draw) -> Costs:
         io=cost("byte"), io_late=cost(), io_wake=cost(), wire=cost("byte"),
         network=cost("byte"),
         layers={"others": cost("spike", "synop", "fired", "frame")}, beat=cost(),
-        beat_answer=cost(), beat_ns=draw(st.sampled_from([0, 20_000_000])),
+        beat_answer=cost(), clock_hear=cost(), clock_tell=cost(), barrier_hear=cost(),
+        barrier_tell=cost(), beat_ns=draw(st.sampled_from([0, 20_000_000])),
         kernel_bytes=draw(st.sampled_from([0, 65536])),
         quantum_ns=draw(st.sampled_from([0, 50_000, 3_000_000])),
     )  # fmt: skip
@@ -90,6 +91,6 @@ def costs_strategy(draw) -> Costs:
 
 sites = st.builds(
     Site, hosts=st.integers(1, 3), cores=st.integers(1, 3),
-    delay_ns=st.integers(0, 100_000), jitter_ns=st.integers(0, 30_000),
-    jitter=st.sampled_from(["", "normal", "exponential", "pareto"]),
+    wire_ns=st.integers(0, 100_000), wire_jitter_ns=st.integers(0, 30_000),
+    wire_jitter=st.sampled_from(["normal", "exponential", "heavy"]),
 )  # fmt: skip

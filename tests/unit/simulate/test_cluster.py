@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from neurocluster.client.records import RESULT
+from neurocluster.impairments import Impairments
 from neurocluster.kernels.chain import Chain
+from neurocluster.simulate.clock import BARRIERS
 from neurocluster.simulate.costs import CLIENT_LAYER, Cost, Costs, factors_of
 from neurocluster.simulate.outcome import WAITS, outcome_of
 from neurocluster.simulate.site import Site
@@ -120,18 +123,26 @@ def test_a_full_link_blocks_its_sender_and_nothing_is_lost():
     work = small_work(hwm=1, window=16, max_spikes=1)
     outcome = simulate(work, costs, frames=10)
     by_name = {line["partition"]: line for line in outcome.workers}
-    assert by_name["conv.0"]["wait_link_ns"] > 0
-    assert by_name["hidden.0"]["wait_link_ns"] == 0
+    assert by_name["conv.0"]["wait_outbound_ns"] > 0
+    assert by_name["hidden.0"]["wait_outbound_ns"] == 0
     blocked = {line["source"]: line["blocked_ns"] for line in outcome.links}
     assert blocked["conv.0"] > 0
     assert all(k["spikes_sent"] == k["spikes_received"] for k in outcome.links)
 
 
 @settings(max_examples=40, deadline=None)
-@given(costs=costs_strategy(), site=sites)
-def test_bounds_are_never_beaten_and_time_is_accounted_for(costs, site):
-    work = small_work(SPLITS[2], hwm=1)
-    cluster = cluster_of(work, costs, site, seed=1)
+@given(
+    costs=costs_strategy(), site=sites,
+    clock=st.sampled_from(["none", "pipeline", "layer"]),
+    barrier=st.sampled_from(BARRIERS), delay_us=st.sampled_from([0.0, 70.0]),
+)  # fmt: skip
+def test_bounds_are_never_beaten_and_time_is_accounted_for(
+    costs, site, clock, barrier, delay_us
+):
+    link = [{"delay_us": delay_us, "jitter_us": delay_us}]
+    rules = Impairments.from_wire({"link": link, "worker": [], "seed": 1})
+    work = small_work(SPLITS[2], hwm=1, clock=clock, impairments=rules)
+    cluster = cluster_of(work, costs, site, seed=1, barrier=barrier)
     images = frames_of(work, 6)
     cluster.run(lambda _copy: images, 6)
     outcome = outcome_of(cluster, np.arange(6))

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurocluster.errors import ConfigError
+from neurocluster.kernels.draw import SHAPES
+from neurocluster.kernels.draw import draw as draw_number
 from neurocluster.simulate.costs import Cost, Costs, factors_of, mean_of, read_costs
 from neurocluster.simulate.records import FACTORS
-from neurocluster.simulate.site import jitter_table, parse_jitter
+from neurocluster.simulate.site import jitter_table
 from tests.support.simulated import costs_strategy
 
 
@@ -74,14 +76,11 @@ def test_a_mean_counts_what_is_fixed_once():
     assert mean_of(cost, {"byte": 10, "fixed": 0}) == 20
 
 
-@pytest.mark.parametrize("text", ["x:1", "normal", "normal:", "normal:-1", "normal:a"])
-def test_a_wrong_jitter_is_named(text):
-    with pytest.raises(ConfigError, match="KIND:MICROSECONDS"):
-        parse_jitter(text)
-
-
-@pytest.mark.parametrize("kind", ["normal", "exponential", "pareto"])
-def test_jitter_has_the_mean_of_its_kind(kind):
+@pytest.mark.parametrize("kind", ["normal", "exponential", "heavy"])
+def test_jitter_of_wires_has_the_quantiles_of_that_of_impairments(kind):
+    state = np.array([7], np.uint64)
+    shape = SHAPES[kind]
+    drawn = [draw_number(state.ctypes.data, shape, 1.0) for _ in range(20_000)]
     table = np.array(jitter_table(kind))
-    mean = (table[1:] + table[:-1]).mean() / 2
-    assert mean == pytest.approx(0 if kind == "normal" else 1, abs=0.15)
+    for p in (0.1, 0.5, 0.9):
+        assert np.quantile(drawn, p) == pytest.approx(table[round(256 * p)], rel=0.05)
