@@ -30,6 +30,7 @@ from neurocluster.bench.link import link_step
 from neurocluster.bench.report import show
 from neurocluster.bench.rounds import Group, Measured, Samples, Step, measure
 from neurocluster.bench.rows import fill, name, table_rows
+from neurocluster.bench.simulation import Simulation
 from neurocluster.bench.start import cold_step, first_result_step, forked_step
 from neurocluster.bench.yardsticks import Yardsticks, check_folder, write_weights
 from neurocluster.config import RunConfig
@@ -148,6 +149,7 @@ def _groups(
             Step("stop", lambda: stop_step(config, images, frames)),
         ),
         *_curve_groups(config, images, frames),
+        (Step("simulation", Simulation(config, frames).step),),
     ]
     if yardsticks is not None:
         others = (

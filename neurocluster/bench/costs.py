@@ -8,16 +8,18 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from rich.console import Console
 
+from neurocluster.bench.clocked import Price, fit_prices, measure_prices
 from neurocluster.bench.environment import environment
 from neurocluster.bench.fit import Fitted, fit
 from neurocluster.bench.processes import core_count
-from neurocluster.bench.samples import Sample, column, measure, pairs_of
+from neurocluster.bench.samples import WARM, Sample, column, measure, pairs_of
 from neurocluster.bench.tape import HANDLED
 from neurocluster.config import RunConfig
 from neurocluster.data.idx import load_dataset
@@ -106,15 +108,21 @@ def measure_costs(config: RunConfig, frames: int, console: Console) -> Costs:
             for found in measure(pair, config, frames):
                 samples += found
         console.print(f"{label}: done ({time.monotonic() - begin:.1f} s)")
-    return fit_costs(samples, machine)
+    with console.status("clock"):
+        few = (pairs[0], pairs[-1])  # two workers, three
+        prices = list(measure_prices(few, config, max(frames // 3, WARM)))
+    return fit_costs(samples, machine, prices)
 
 
-def fit_costs(samples: Sequence[Sample], machine: dict[str, Any]) -> Costs:
+def fit_costs(
+    samples: Sequence[Sample], machine: dict[str, Any], prices: Sequence[Price] = ()
+) -> Costs:
     """Fit all costs to what nodes did.
 
     Args:
         samples: Of all nodes and runs.
         machine: Where; see `bench.environment`.
+        prices: Of a clock's rounds; without any it costs nothing.
     """
     fits: dict[str, Fitted] = {
         "receive": _fit_passing([s.received for s in samples]),
@@ -137,15 +145,17 @@ def fit_costs(samples: Sequence[Sample], machine: dict[str, Any]) -> Costs:
     known += 2 * io_wake["fixed"] + wake["fixed"] / 2
     late, io_late = _late(samples, known)
     cores = core_count()
+    clock = fit_prices(prices, wake["fixed"]) if prices else {}
     return Costs(
         receive=fits["receive"].cost, send=fits["send"].cost, layers=layers, wake=wake,
         late=late, io=Cost(io), io_wake=io_wake, io_late=io_late,
         quantum_ns=round(SLICE_NS * (1 + math.floor(math.log2(min(cores, 8))))),
         told={
             "fits": {name: fitted.told() for name, fitted in fits.items()},
+            "barrier": [asdict(price) for price in prices],
             "environment": machine, "load_average_after": list(os.getloadavg()),
         },
-    )  # fmt: skip
+    ).replace(**clock)  # fmt: skip
 
 
 def _fit_passing(tables: Sequence[Any]) -> Fitted:
@@ -240,7 +250,9 @@ def print_fits(costs: Costs) -> None:
     shown = {
         "receive": costs.receive, "send": costs.send, "io": costs.io, **costs.layers,
         "io wake": costs.io_wake, "wake": costs.wake, "late": costs.late,
-        "io late": costs.io_late,
+        "io late": costs.io_late, "clock, hear": costs.clock_hear,
+        "clock, tell": costs.clock_tell, "barrier, hear": costs.barrier_hear,
+        "barrier, tell": costs.barrier_tell,
     }  # fmt: skip
     for name, cost in shown.items():
         told = costs.told["fits"].get(name)

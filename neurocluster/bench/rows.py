@@ -138,6 +138,8 @@ def table_rows(thresholds: Sequence[Sequence[float]], window: int) -> list[Row]:
         Row("memory_worker", "PSS, one worker", "MiB", "pss_worker_mib",
             "cluster", 20),
         Row("memory_all", "PSS, all", "MiB", "pss_all_mib", "cluster", 200),
+        Row("simulation", "simulation, worst error", "%", "simulation_error_percent",
+            "simulation", 15),
         Row("lost", "spikes lost", "", "lost", "stop", 0, total=True),
     ]  # fmt: skip
 
