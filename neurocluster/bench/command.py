@@ -48,6 +48,7 @@ LOSSES: Final = (
     "speed_lost", "single_lost", "stop_lost", "link_lost",
     *(f"{kind}_{what}" for kind in KINDS for what in ("lost", "link_lost")),
 )  # fmt: skip
+SIMULATION: Final = "simulation"
 EXIT_FAILED: Final = 1
 
 
@@ -149,7 +150,7 @@ def _groups(
             Step("stop", lambda: stop_step(config, images, frames)),
         ),
         *_curve_groups(config, images, frames),
-        (Step("simulation", Simulation(config, frames).step),),
+        (Step(SIMULATION, Simulation(config, frames).step),),
     ]
     if yardsticks is not None:
         others = (
@@ -184,10 +185,16 @@ def _curve_groups(config: RunConfig, images: U8, frames: int) -> list[Group]:
 def chosen(groups: Sequence[Group], only: str) -> list[Group]:
     """Return the groups without steps whose names lack some words.
 
+    The simulation, which takes minutes, is run only if it is asked for.
+
     Raises:
         ConfigError: No step is left.
     """
-    left = [tuple(step for step in group if only in step.name) for group in groups]
+    asked = (SIMULATION,) if not only else ()
+    left = [
+        tuple(s for s in group if only in s.name and s.name not in asked)
+        for group in groups
+    ]
     if not any(left):
         names = ", ".join(step.name for group in groups for step in group)
         message = f"only: no step has {only!r} in its name; there are: {names}"

@@ -9,7 +9,6 @@ when the last one has done it. Copies share hosts and a clock, and no link.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -17,23 +16,20 @@ import numpy as np
 from neurocluster.client.engine import Engine as ClientEngine
 from neurocluster.client.records import RESULTS
 from neurocluster.coding.delay import rank_table
-from neurocluster.dtypes import CLIENT, I32, U8, U64, FirePolicy, Quantizer, Records
+from neurocluster.dtypes import CLIENT, U8
 from neurocluster.errors import ClusterError
-from neurocluster.impairments import Impairments
-from neurocluster.kernels.layer import CompiledLayer
-from neurocluster.kernels.tables import compile_layer
 from neurocluster.link.buffers import LinkSpec
-from neurocluster.model.convert import FixedNetwork
-from neurocluster.model.partition import Link, Plan, depths
-from neurocluster.model.spec import PartitionSpec, partition_spec
+from neurocluster.model.partition import Link, depths
+from neurocluster.model.spec import PartitionSpec
 from neurocluster.simulate.clock import CENTRAL, Clock, Node, Starts
 from neurocluster.simulate.costs import CLIENT_LAYER, Cost, Costs, mean_of
 from neurocluster.simulate.hindering import hindrance_of
-from neurocluster.simulate.loop import DONE, HEARD, TURNED
+from neurocluster.simulate.loop import DONE, HEARD, MORE, TURNED
 from neurocluster.simulate.machine import Machine
 from neurocluster.simulate.meter import put_meter
 from neurocluster.simulate.replay import Recorder, ReplayedLayer, Trace
 from neurocluster.simulate.site import OWN_HOST, Site, client_host
+from neurocluster.simulate.work import Copy, Work
 from neurocluster.worker.engine import Engine
 from neurocluster.worker.room import most_payload
 
@@ -43,92 +39,10 @@ SHIFT: Final = 7
 """Frames between what neighbouring copies are shown."""
 CLOCKED: Final = ("pipeline", "layer")
 """Clocks that open rounds."""
+LOOK: Final = 4096
+"""Answers to the loop between two looks at how far it is."""
 DRAIN: Final = RESULTS // 2
 """Finished frames of a client that are taken at the latest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What is run, whatever it runs on.
-
-    Attributes:
-        fixed: The network.
-        plan: Its partitions.
-        quantizer: See `config.RunConfig`; likewise the others.
-    """
-
-    fixed: FixedNetwork
-    plan: Plan
-    quantizer: Quantizer = "hysteresis"
-    fire: FirePolicy = "once"
-    window: int = 16
-    max_spikes: int = 512
-    hwm: int = 16
-    clock: str = "none"
-    linger_us: float = 0.0
-    impairments: Impairments = field(default_factory=Impairments)
-
-    def specs(self) -> list[PartitionSpec]:
-        """Return each partition as a worker is told of it."""
-        return [
-            partition_spec(
-                self.fixed, p, quantizer=self.quantizer, fire=self.fire,
-                window=self.window, max_spikes=self.max_spikes,
-            )
-            for p in self.plan.partitions
-        ]  # fmt: skip
-
-    def layers(self) -> dict[str, CompiledLayer]:
-        """Return each partition's arrays and kernels."""
-        return {
-            spec.name: compile_layer(
-                spec, self.plan.inbound(spec.name)[0].width,
-                self.plan.outbound(spec.name)[0].width,
-            )
-            for spec in self.specs()
-        }  # fmt: skip
-
-
-@dataclass(slots=True, eq=False)
-class Copy:
-    """One copy of the plan.
-
-    Attributes:
-        client: Its client's engine.
-        engines: Of its workers, in plan order.
-        processes: Numbers of the workers' processes, in plan order.
-        client_process: Number of the client's.
-        links: Numbers, in plan order.
-        starts: Starts the client's frames.
-        rows: Finished frames, RESULT; with ``counts`` and ``potentials`` of each.
-        reports: By partition: tables of frames, see `worker.engine.Engine`.
-    """
-
-    client: ClientEngine
-    engines: list[Engine]
-    processes: list[int]
-    client_process: int
-    links: list[int]
-    starts: Starts
-    rows: list[Records] = field(default_factory=list)
-    counts: list[I32] = field(default_factory=list)
-    potentials: list[I32] = field(default_factory=list)
-    reports: list[list[U64]] = field(default_factory=list)
-
-    @property
-    def spikes(self) -> int:
-        """Return how many spikes the client has packed."""
-        return int(self.client.node.outbound["spikes"].sum())
-
-    def drain(self) -> None:
-        """Take what finished from all engines."""
-        rows, counts, potentials = self.client.take_results()
-        self.client.take_reports()
-        self.rows.append(rows)
-        self.counts.append(counts)
-        self.potentials.append(potentials)
-        for kept, engine in zip(self.reports, self.engines, strict=True):
-            kept.append(engine.take_reports())
 
 
 class Cluster:
@@ -335,25 +249,26 @@ class Cluster:
             self._offer(copy, images(k), frames)
         if self.clock is not None:
             self.clock.begin()
-        code = -1
+        code, answers = -1, 0
         while code != DONE:
             code = machine.run()
             if machine.faulty >= 0:
                 raise self._fault(machine.faulty)
+            answers += 1
             if code == HEARD and self.clock is not None:
                 self.clock.heard()
-                continue
-            full = code == DONE
-            if code == TURNED:
-                full = self._turned(machine.caller)
-            if full or any(c.client.finished >= DRAIN for c in self._looked_at(code)):
-                for copy in self.copies:
-                    copy.drain()
-            if code != TURNED:
+            full = code == TURNED and self._turned(machine.caller)
+            if code == MORE:
+                full = any(copy.client.finished >= DRAIN for copy in self.copies)
+            if full:
+                self._drain()
+            if code in (MORE, DONE) or answers % LOOK == 0:
                 progress(min(self._done(copy) for copy in self.copies))
+        self._drain()
 
-    def _looked_at(self, code: int) -> Sequence[Copy]:
-        return () if code == TURNED else self.copies
+    def _drain(self) -> None:
+        for copy in self.copies:
+            copy.drain()
 
     def _offer(self, copy: Copy, images: U8, frames: int) -> None:
         """Start a client's first frames, which it sends when it wakes up."""

@@ -21,9 +21,10 @@ from neurocluster.simulate.bounds import (
     least,
     least_way,
 )
-from neurocluster.simulate.cluster import CONTROLLER, Cluster, Copy, member_name
+from neurocluster.simulate.cluster import CONTROLLER, Cluster, member_name
 from neurocluster.simulate.machine import START_NS
 from neurocluster.simulate.records import READY, RUNS
+from neurocluster.simulate.work import Copy
 
 CAUSES: Final = ("loop", "input", "outbound", "sleep", "clock")
 WAITS: Final = (*(f"wait_{cause}_ns" for cause in CAUSES), "wait_cpu_ns")

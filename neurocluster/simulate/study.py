@@ -17,10 +17,11 @@ from neurocluster.model.convert import FixedNetwork
 from neurocluster.model.partition import Plan
 from neurocluster.model.placement import Host, check_pins
 from neurocluster.simulate.clock import BARRIERS, CENTRAL
-from neurocluster.simulate.cluster import CLOCKED, Cluster, Work, turned
+from neurocluster.simulate.cluster import CLOCKED, Cluster, turned
 from neurocluster.simulate.costs import Costs
 from neurocluster.simulate.outcome import Outcome, outcome_of
 from neurocluster.simulate.site import Site, span_of, spread
+from neurocluster.simulate.work import Work
 
 SIMULATED: Final = ("none", *CLOCKED, "frame")
 """Clocks."""

@@ -14,9 +14,9 @@ from neurocluster.results.summary import (
     latency_percentiles,
     versions,
 )
-from neurocluster.simulate.cluster import Work
 from neurocluster.simulate.outcome import WAITS, Outcome
 from neurocluster.simulate.site import Site
+from neurocluster.simulate.work import Work
 
 SCHEMA: Final = 1
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from neurocluster.bench.clocked import measure_prices
 from neurocluster.bench.costs import fit_costs
 from neurocluster.bench.samples import SETTINGS, measure, pairs_of
 from neurocluster.config import RunConfig
@@ -53,8 +54,22 @@ def test_each_call_of_each_node_is_timed(samples):
     assert first.handled[:, 2].sum() > first.handled[:, 1].sum() > 0
 
 
-def test_costs_that_were_fitted_drive_a_simulation(samples, tmp_path):
-    costs = fit_costs(samples[1], {})
+@pytest.fixture(scope="module")
+def price(samples):
+    """Return what a round took of a real cluster."""
+    (price,) = measure_prices(samples[0][:1], RunConfig(), FRAMES)
+    return price
+
+
+def test_a_round_of_a_barrier_is_priced(price):
+    assert price.nodes == 3
+    assert price.controller_ns > 0
+    assert price.round_ns > price.controller_ns
+
+
+def test_costs_that_were_fitted_drive_a_simulation(samples, price, tmp_path):
+    costs = fit_costs(samples[1], {}, [price])
+    assert costs.barrier_tell["fixed"] > 0
     path = tmp_path / "costs.json"
     path.write_text(costs.to_json())
     again = read_costs(path)

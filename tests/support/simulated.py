@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from neurocluster.model.convert import convert
 from neurocluster.model.graph import Dense, Graph, Input, Shape
 from neurocluster.model.partition import make_plan
-from neurocluster.simulate.cluster import Cluster, Work
+from neurocluster.simulate.cluster import Cluster
 from neurocluster.simulate.costs import Cost, Costs, factors_of
 from neurocluster.simulate.outcome import Outcome, outcome_of
 from neurocluster.simulate.site import Site, spread
+from neurocluster.simulate.work import Work
 from tests.support.builders import planned, small_graph
 
 US = 1000

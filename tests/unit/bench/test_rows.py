@@ -102,6 +102,9 @@ def test_a_failed_step_leaves_the_others():
 def test_steps_are_chosen_by_their_words():
     groups = [(step("link"), step("link, tcp")), (step("hop, tcp"),)]
     assert chosen(groups, "") == groups
+    slow = [(step("simulation"),)]
+    assert chosen([*groups, *slow], "") == groups
+    assert chosen([*groups, *slow], "simul") == slow
     left = [[s.name for s in group] for group in chosen(groups, "tcp")]
     assert left == [["link, tcp"], ["hop, tcp"]]
     with pytest.raises(ConfigError, match="there are: link, link, tcp, hop, tcp"):
