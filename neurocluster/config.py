@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from neurocluster.dtypes import ClockMode, FirePolicy, Quantizer
+from neurocluster.dtypes import BarrierKind, ClockMode, FirePolicy, Quantizer
 from neurocluster.errors import ConfigError
 from neurocluster.fields import TABLES, check, normal
 from neurocluster.impairments import Impairments, load_impairments
@@ -47,6 +47,8 @@ class RunConfig:
         compare: Compare the results with the dense networks and with one process.
         clock: ``none``; ``pipeline``, ``layer`` (see `member.rounds`); ``frame``: one
             frame in flight.
+        barrier: How a clock finds that all have done a round: ``central``, through the
+            controller, or ``dissemination``, from node to node.
         delay_us: That each packet takes longer on its link.
         jitter_us: Mean of what is added to that.
         jitter: Its distribution; see `impairments.LinkImpairment`.
@@ -87,6 +89,7 @@ class RunConfig:
     pin: bool = False
     compare: bool = True
     clock: ClockMode = "none"
+    barrier: BarrierKind = "central"
     delay_us: float = 0.0
     jitter_us: float = 0.0
     jitter: str = "exponential"
@@ -158,6 +161,7 @@ class RunConfig:
             "split": json.dumps(dict(self.split)),
             "window": str(1 if self.clock == "frame" else self.window),
             "clock": self.clock,
+            "barrier": self.barrier,
             "max_spikes": str(self.max_spikes),
             "hwm": str(self.hwm),
             "max_linger_us": repr(self.max_linger_us),

@@ -26,6 +26,7 @@ Records = npt.NDArray[np.void]
 Quantizer = Literal["hysteresis", "floor", "round"]
 FirePolicy = Literal["once", "settle"]
 ClockMode = Literal["none", "pipeline", "layer", "frame"]
+BarrierKind = Literal["central", "dissemination"]
 
 FRACTION_BITS: Final = 16
 """Fractional bits of weights and potentials (units of the threshold)."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from neurocluster.dtypes import ClockMode, FirePolicy, Quantizer
+from neurocluster.dtypes import BarrierKind, ClockMode, FirePolicy, Quantizer
 from neurocluster.errors import ConfigError
 from neurocluster.impairments import JITTERS, MOST_DILATION, MOST_US
 from neurocluster.sizes import parse_size
@@ -104,6 +104,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "pin": (bool,),
     "compare": (bool,),
     "clock": (str,),
+    "barrier": (str,),
     "max_linger_us": (float,),
     "delay_us": (float,),
     "jitter_us": (float,),
@@ -168,6 +169,7 @@ def check(config: Any) -> None:
         ("fire", get_args(FirePolicy)),
         ("jitter", JITTERS),
         ("clock", get_args(ClockMode)),
+        ("barrier", get_args(BarrierKind)),
     ):
         if getattr(config, key) not in choices:
             message = f"{key}: {getattr(config, key)!r} is none of {', '.join(choices)}"

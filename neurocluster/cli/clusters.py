@@ -10,6 +10,7 @@ import typer
 from neurocluster.cli.app import app
 from neurocluster.cli.exits import guarded
 from neurocluster.cli.hindrances import (
+    BarrierOption,
     Clock,
     Delay,
     Dilation,
@@ -71,8 +72,8 @@ def controller(
     split: SplitOption = None, window: Window = None, max_spikes: MaxSpikes = None,
     hwm: Hwm = None, memory: Memory = None, deadline_s: Deadline = None,
     recovery_s: Recovery = None, config: Config = None,
-    clock: Clock = None, max_linger_us: Linger = None, delay_us: Delay = None,
-    jitter_us: Jitter = None,
+    clock: Clock = None, barrier: BarrierOption = None, max_linger_us: Linger = None,
+    delay_us: Delay = None, jitter_us: Jitter = None,
     jitter: JitterShape = None, rate_mbit: Rate = None, loss: Loss = None,
     straggler: Straggler = None, service_us: Service = None,
     service_cv: ServiceVariation = None, impair: Impair = None, seed: Seed = None,

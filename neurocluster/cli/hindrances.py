@@ -31,6 +31,15 @@ OrderSeed = Annotated[
         "this seed, in place of that in which they arrive: same seed, same spikes.",
     ),
 ]
+BarrierOption = Annotated[
+    str | None,
+    typer.Option(
+        "--barrier",
+        metavar="KIND",
+        help="How a clock finds that all have done a round: central (through the "
+        "controller) or dissemination (from node to node).",
+    ),
+]
 Delay = Annotated[
     float | None,
     typer.Option(

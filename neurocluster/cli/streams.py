@@ -5,6 +5,7 @@ from __future__ import annotations
 from neurocluster.cli.app import app
 from neurocluster.cli.exits import guarded
 from neurocluster.cli.hindrances import (
+    BarrierOption,
     Clock,
     Delay,
     Dilation,
@@ -77,8 +78,8 @@ def run(
     resume: Resume = None,
     engine: EngineName = None, hosts: Hosts = None, advertise: Advertise = None,
     interface: Interface = None,
-    clock: Clock = None, max_linger_us: Linger = None, delay_us: Delay = None,
-    jitter_us: Jitter = None,
+    clock: Clock = None, barrier: BarrierOption = None, max_linger_us: Linger = None,
+    delay_us: Delay = None, jitter_us: Jitter = None,
     jitter: JitterShape = None, rate_mbit: Rate = None, loss: Loss = None,
     straggler: Straggler = None, service_us: Service = None,
     service_cv: ServiceVariation = None, impair: Impair = None, seed: Seed = None,

@@ -2,11 +2,12 @@
 
 A round opens when every node has done the one before. Who waits for whom is counted:
 what a node waited for the slowest one, and what it waited for the barrier itself.
+Nodes that tell each other count that themselves; see `member.dissemination`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from neurocluster.dtypes import CLIENT
@@ -88,3 +89,27 @@ class Barrier:
         found = {"rounds": self.rounds, "nodes": rows} if self.rounds else {}
         self._forget()
         return found
+
+
+def told_by_nodes(
+    reports: Iterable[Mapping[str, Any]], partitions: Sequence[str]
+) -> dict[str, Any]:
+    """Return what nodes have counted that tell each other, as `Barrier.tables` does.
+
+    Args:
+        reports: Tables of the members.
+        partitions: Names, in plan order.
+    """
+    found: dict[str, list[int]] = {}
+    rounds = 0
+    for report in reports:
+        counts = report["worker"]
+        if "clock_rounds" not in counts:
+            continue
+        node = dict(enumerate(partitions)).get(counts["partition"], CLIENT)
+        rounds += counts["clock_rounds"] if node == CLIENT else 0
+        old = found.get(node, [0, 0, 0])
+        names = ("clock_slowest_ns", "clock_times_slowest", "clock_held_up_ns")
+        found[node] = [a + counts[b] for a, b in zip(old, names, strict=True)]
+    rows = [[node, *counts] for node, counts in sorted(found.items())]
+    return {"rounds": rounds, "nodes": rows} if rounds else {}

@@ -18,6 +18,7 @@ from neurocluster.controller.journal import MS, Journal
 from neurocluster.controller.post import Post
 from neurocluster.controller.roster import Roster
 from neurocluster.controller.session import Session
+from neurocluster.controller.ticks import TickWatch
 from neurocluster.controller.watch import LinkWatch, Silence
 from neurocluster.controller.wiring import Preparer, Wiring
 
@@ -83,7 +84,7 @@ class Books:
         self._door = Door(self._roster, version, len(plan.partitions))
         self._wiring = Wiring(plan, self._roster, self._post)
         self._silence = Silence(len(plan.partitions), cores)
-        self._watch = LinkWatch(plan.links)
+        self._watch, self._ticks = LinkWatch(plan.links), TickWatch(())
         self._epochs, self._session = Epochs(), Session()
         self._journal, self._barrier = Journal(), Barrier()
         self._stop: StopAsked | None = None

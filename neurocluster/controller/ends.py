@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from neurocluster.controller import reasons
+from neurocluster.controller.barrier import told_by_nodes
 from neurocluster.controller.books import Books, Phase
 from neurocluster.controller.events import EXIT_DONE, EXIT_FAILED, Finish, StopAsked
 from neurocluster.controller.roster import Member
@@ -72,9 +73,10 @@ class Ends(Books):
             self._post.tell_client(
                 Kind.FAILED, reason=session.failure, partition=None
             )  # fmt: skip
+        barrier = self._barrier.tables()
         self._post.tell_client(
-            Kind.TABLES, reports=reports, barrier=self._barrier.tables(),
-            **self._guests.told(),
+            Kind.TABLES, reports=reports, **self._guests.told(),
+            barrier=barrier or told_by_nodes(reports, self._plan.partitions),
         )  # fmt: skip
         self._post.log(f"session ended: {session.failure or 'done'}")
         if (client := self._roster.client) is not None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from neurocluster.controller.connection import Connection
 from neurocluster.controller.holder import Cause, Why, oldest_frame
+from neurocluster.controller.lagging import Held, held_round
 from neurocluster.controller.status import (
     ENDED,
     GONE,
@@ -171,7 +172,21 @@ def _run(status: Status) -> str:
     position, cause = found
     if client.moved_ms <= MOVING_MS and not still:
         return f"frame {position} is being computed; {_movement(status, client)}"
-    return f"frame {position} waits for {_blame(status, cause)}"
+    held = held_round(status)
+    waits_for = _blame(status, cause) if held is None else _round(status, held, cause)
+    return f"frame {position} waits for {waits_for}"
+
+
+def _round(status: Status, held: Held, cause: Cause) -> str:
+    """Say what a round of the clock waits for."""
+    if held.cause is not None:
+        late = _blame(status, held.cause)
+        return f"the clock, whose round {held.round} waits for {late}"
+    if held.tick is not None:
+        way = f"{held.tick.source}->{held.tick.to}"
+        what = f"all have done round {held.round}, and its tick {way} has not arrived"
+        return f"the clock: {what}"
+    return _blame(status, cause)
 
 
 def _also(still: Sequence[MemberStatus]) -> str:

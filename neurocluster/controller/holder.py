@@ -9,7 +9,7 @@ receive. Of several ends the worst is the answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -48,7 +48,17 @@ def find_cause(status: Status, frame: int) -> Cause:
     """Return what holds up a frame, by its number in this epoch."""
     walk = _Walk(status, frame)
     client = Cause(Why.COMPUTES, CLIENT, None, status.nodes.get(CLIENT))
-    return min(walk.causes(), key=_badness, default=client)
+    return worst(walk.causes()) or client
+
+
+def causes_at(status: Status, member: MemberStatus) -> Iterator[Cause]:
+    """Yield why a node has not done what it may: it stands still, sends or computes."""
+    yield from _Walk(status, member.frame).causes_at(member)
+
+
+def worst(causes: Iterable[Cause]) -> Cause | None:
+    """Return the worst of several causes; None if there is none."""
+    return min(causes, key=_badness, default=None)
 
 
 def oldest_frame(status: Status) -> tuple[int, Cause] | None:
@@ -92,10 +102,19 @@ class _Walk:
         links = self._inbound.get(node, [])
         return [k for k in links if k.closing is None or k.closing <= self._frame]
 
-    def causes(self) -> Iterator[Cause]:
+    def causes_at(self, member: MemberStatus) -> Iterator[Cause]:
+        """Yield the ends of a walk that begins at some node."""
+        if (still := self._still(member.node, None)) is not None:
+            yield still
+        elif member.waiting:
+            yield self._downstream(member.node, None)
+        else:
+            yield from self.causes(member.node)
+
+    def causes(self, start: str = CLIENT) -> Iterator[Cause]:
         """Yield the ends of the walk."""
-        seen: set[str] = {CLIENT}
-        todo: list[tuple[str, LinkStatus | None]] = [(CLIENT, None)]
+        seen: set[str] = {start}
+        todo: list[tuple[str, LinkStatus | None]] = [(start, None)]
         while todo:
             node, link = todo.pop()
             member = self._nodes.get(node)

@@ -19,10 +19,10 @@ MOST_KEPT: Final = 100
 MS: Final = 1_000_000
 MOVES: Final = ("received", "sent", "frame", "packets", "finished")
 """Fields of BEAT that stand still when a node does."""
-COUNTERS: Final = ("blocked", "open_frames", *MOVES)
+COUNTERS: Final = ("blocked", "open_frames", *MOVES, "rounds")
 NO_COUNTERS: Final[Mapping[str, Any]] = {
     "blocked": False, "open_frames": 0, "received": b"", "sent": b"", "frame": 0,
-    "packets": 0, "finished": -1,
+    "packets": 0, "finished": -1, "rounds": b"",
 }  # fmt: skip
 GUESTS: Final = ("refused", "strangers")
 """Fields of BEAT that count since the member's process began."""

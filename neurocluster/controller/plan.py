@@ -12,6 +12,8 @@ from typing import Any
 
 from neurocluster.coding.delay import rank_table
 from neurocluster.dtypes import CLIENT, FirePolicy, Quantizer
+from neurocluster.member.barriers import DISSEMINATION
+from neurocluster.member.dissemination import partners
 from neurocluster.model.convert import FixedNetwork
 from neurocluster.model.graph import Graph
 from neurocluster.model.partition import Plan, depths
@@ -33,6 +35,7 @@ class Settings:
         impair: What hinders links and workers; see `impairments.Impairments`.
         clock: What puts the nodes under a clock; see `member.rounds`.
         order: Seed of the order in which workers handle packets; None: as they arrive.
+        barrier: How nodes find that all have done a round; see `member.barriers`.
     """
 
     quantizer: Quantizer
@@ -46,6 +49,7 @@ class Settings:
     impair: Mapping[str, Any] = field(default_factory=dict)
     clock: str = "none"
     order: int | None = None
+    barrier: str = "central"
 
 
 class ClusterPlan:
@@ -70,6 +74,18 @@ class ClusterPlan:
         """Tell whether rounds are opened for the nodes."""
         return self._settings.clock in ("pipeline", "layer")
 
+    @property
+    def ticks(self) -> tuple[tuple[str, str], ...]:
+        """Return who tells whom that a round is done; empty where nobody does."""
+        if not self.clocked or self._settings.barrier != DISSEMINATION:
+            return ()
+        nodes = (CLIENT, *self.partitions)
+        return tuple(
+            (node, nodes[other])
+            for rank, node in enumerate(nodes)
+            for other in partners(rank, len(nodes))
+        )
+
     def prepare(self, node: str) -> dict[str, Any]:
         """Return the body of PREPARE for a node."""
         return self._prepared[node]
@@ -89,6 +105,9 @@ class ClusterPlan:
                 "mode": settings.clock,
                 "depth": self._depths[node],
                 "deepest": max(self._depths.values()),
+                "barrier": settings.barrier if self.clocked else "",
+                "rank": (CLIENT, *self.partitions).index(node),
+                "nodes": 1 + len(self.partitions),
             },
         }
         body: dict[str, Any] = {
@@ -138,6 +157,7 @@ class ClusterPlan:
             "clock": self._settings.clock,
             "order_seed": self._settings.order,
             "dilation": float(self._settings.impair.get("dilation", 1.0)),
+            "barrier": self._settings.barrier,
             "file": network_file(graph),
             "controller": {"host": socket.gethostname(), "pid": os.getpid()},
         }

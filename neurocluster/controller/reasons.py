@@ -65,6 +65,12 @@ def stalled(counts: Counts, name: str) -> str:
     )
 
 
+def no_tick(number: int, way: str) -> str:
+    """Return words for a tick of the clock that does not arrive."""
+    seconds = f"{STALL_NS / 1e9:.0f} s"
+    return f"the tick {way} of round {number} has not arrived for {seconds}"
+
+
 def unequal(counts: Counts, ends: tuple[str, str]) -> str:
     """Return words for a link whose ends disagree at the end of a run."""
     return (

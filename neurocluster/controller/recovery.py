@@ -8,6 +8,7 @@ from neurocluster.controller import reasons
 from neurocluster.controller.books import Phase
 from neurocluster.controller.ends import Ends
 from neurocluster.controller.roster import FAULTY, LINKED, WITH_SOCKETS, Member
+from neurocluster.controller.ticks import TickWatch
 from neurocluster.controller.watch import LinkWatch
 from neurocluster.dtypes import CLIENT
 from neurocluster.wire.control import Control, Kind
@@ -24,6 +25,7 @@ class Recovery(Ends):
             self._session.limit_ns = now_ns + self._recovery_ns
         self.phase, self._post.epoch = Phase.WIRE, self.epoch
         self._watch = LinkWatch(self._plan.links)
+        self._ticks = TickWatch((CLIENT, *self._plan.partitions))
         self._wiring.begin(now_ns)
 
     def _ready(self, member: Member, _message: Control, now_ns: int) -> None:
@@ -32,7 +34,7 @@ class Recovery(Ends):
 
     def _bound(self, member: Member, message: Control, _now_ns: int) -> None:
         member.endpoint = message.body["endpoint"]
-        member.echo = message.body["echo"]
+        member.echo, member.ticks = message.body["echo"], message.body["ticks"]
         self._wiring.connect()
 
     def _linked(self, member: Member, _message: Control, now_ns: int) -> None:
@@ -94,6 +96,11 @@ class Recovery(Ends):
             self._wiring.fail(self._watch.suspects(now_ns))
             reason = reasons.stalled(found, self._wiring.words(found.link))
             self._recover(reason, self._plan.links[found.link][1], now_ns)
+            return
+        self._ticks.beat(member.node, message.body["rounds"])
+        if (tick := self._ticks.stalled(now_ns)) is not None:
+            where = self._wiring.cut_off(tick.source, tick.to)
+            self._recover(reasons.no_tick(tick.round, where), tick.to, now_ns)
 
     def _frames(self, _member: Member, message: Control, _now_ns: int) -> None:
         self._post.hand_on(message)

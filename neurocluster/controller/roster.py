@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from neurocluster.controller.paths import Paths
 from neurocluster.dtypes import CLIENT
+from neurocluster.member.dissemination import partners
 
 BUILDING, LINKED, FAULTY = "building", "linked", "faulty"
 """What BEAT says of a member's phase, where the controller cares."""
@@ -29,6 +30,7 @@ class Member:
         clock: Name of the clock that it reads; see `member.clocks`.
         endpoint: Of its inbox in this epoch; empty before BOUND.
         echo: Where it answers for its clock in this epoch; empty if nobody asks.
+        ticks: Where it hears of others' rounds in this epoch; empty if nobody tells.
         linked: It has heard from everyone who sends to it in this epoch.
         phase: Where it said to stand, in its last BEAT.
         report: Its tables, once it has handed them in.
@@ -45,6 +47,7 @@ class Member:
     node: str = ""
     endpoint: str = ""
     echo: str = ""
+    ticks: str = ""
     linked: bool = False
     phase: str = ""
     report: Mapping[str, Any] | None = None
@@ -152,7 +155,7 @@ class Roster:
         """
         for member in self:
             member.endpoint, member.linked, member.report = "", False, None
-            member.phase = member.echo = ""
+            member.phase = member.echo = member.ticks = ""
         spares = [m for m in self.workers if m.ready and not m.node]
         spares.sort(key=self._quiet)  # the others stay in the order in which they came
         free = self._free()
@@ -174,7 +177,7 @@ class Roster:
         return max(m.heard_ns for m in self) - member.heard_ns > QUIET_NS
 
     def detour(
-        self, paths: Paths, links: Mapping[int, tuple[str, str]]
+        self, paths: Paths, ways: Collection[tuple[str, str]]
     ) -> Iterator[tuple[Member, Member]]:
         """Let spares take the places of those whose links have no path.
 
@@ -183,9 +186,7 @@ class Roster:
         """
         nodes = {m.node: m for m in self.nodes}
         spares = [m for m in self.workers if m.ready and not m.node]
-        moves = paths.detours(
-            self.hosts, [m.host for m in spares], links.values(), (CLIENT,)
-        )
+        moves = paths.detours(self.hosts, [m.host for m in spares], ways, (CLIENT,))
         for node, k in moves.items():
             nodes[node].node, spares[k].node = "", node
             yield nodes[node], spares[k]
@@ -229,6 +230,15 @@ class Roster:
         """Return the endpoint of each node once all are bound."""
         found = {m.node: m.endpoint for m in self.nodes}
         return found if all(found.values()) else None
+
+    def partners(self, node: str) -> list[str]:
+        """Return where a node sends its ticks, by step; empty if no node wants any."""
+        by_node = {m.node: m.ticks for m in self.nodes}
+        order = (CLIENT, *self._partitions)
+        if not all(map(by_node.get, order)):
+            return []
+        found = partners(order.index(node), len(order))
+        return [by_node[order[rank]] for rank in found]
 
     def lines(self) -> list[dict[str, Any]]:
         """Return who runs what, in plan order, the client first."""

@@ -42,7 +42,9 @@ class Controller(Members):
         """Take one event; return what to do."""
         if self.phase is Phase.ENDED:
             return []
-        self._watch.pause(self._silence.listen(self._roster, now_ns))
+        paused_ns = self._silence.listen(self._roster, now_ns)
+        self._watch.pause(paused_ns)
+        self._ticks.pause(paused_ns)
         if isinstance(event, Received):
             self._received(event, now_ns)
         else:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from neurocluster.controller.ticks import numbers
 from neurocluster.dtypes import CLIENT
 from neurocluster.wire.shapes import RECEIVED_ROW, SENT_ROW
 
@@ -45,6 +46,7 @@ class MemberStatus:
         sent: Spikes and packets that wait to be sent, by outbound link.
         refused: Connections that its process has turned away.
         strangers: Messages of who is no member that its process has dropped.
+        rounds: Where it stands under a clock; see `wire.shapes.ROUNDS_ROW`.
         process: State of its process, where that can be seen; see `process.state_of`.
     """
 
@@ -68,6 +70,7 @@ class MemberStatus:
     sent: Rows
     refused: int
     strangers: int
+    rounds: tuple[int, ...]
     process: str = ""
 
     @classmethod
@@ -75,7 +78,8 @@ class MemberStatus:
         """Read what ANSWER says of a member."""
         received = _rows(entry["received"], len(RECEIVED_ROW))
         sent = _rows(entry["sent"], len(SENT_ROW))
-        return cls(**{**entry, "received": received, "sent": sent})
+        rounds = numbers(entry["rounds"])
+        return cls(**{**entry, "received": received, "sent": sent, "rounds": rounds})
 
     @property
     def name(self) -> str:

@@ -97,6 +97,7 @@ class LinkWatch:
         self._sent: dict[int, Progress] = {}
         self._received: dict[int, Progress] = {}
         self._blocked: dict[str, bool] = {}
+        self._asleep: dict[str, bool] = {}
         self._waiting: dict[int, tuple[Progress, Progress, int]] = {}
 
     def pause(self, paused_ns: int) -> None:
@@ -106,7 +107,7 @@ class LinkWatch:
 
     def beat(self, node: str, body: Mapping[str, Any]) -> None:
         """Take the counts of a node's BEAT."""
-        self._blocked[node] = body["blocked"]
+        self._blocked[node], self._asleep[node] = body["blocked"], body["asleep"]
         # The client closes a frame on its links as it starts it, a worker at its end.
         closed = body["frame"] + (body["open_frames"] if node == CLIENT else 0)
         for link, spikes, _ in _rows(body["sent"], len(SENT_ROW)):
@@ -116,11 +117,14 @@ class LinkWatch:
 
     def stalled(self, now_ns: int) -> Counts | None:
         """Return the first link on which something waits and nothing has arrived."""
-        for link, (_, to) in self._links.items():
+        asleep = self._asleep
+        for link, (source, to) in self._links.items():
             sent = self._sent.get(link, Progress(0, 0))
             got = self._received.get(link, Progress(0, 0))
             old = self._waiting.get(link)
             paused = to != CLIENT and self._blocked.get(to, False)
+            # Who was made slow reads nothing, and sends when it wakes up.
+            paused = paused or asleep.get(source, False) or asleep.get(to, False)
             behind = sent.spikes > got.spikes or sent.frames > got.frames
             if not behind or paused:
                 self._waiting.pop(link, None)

@@ -32,6 +32,10 @@ class Preparer(Protocol):
     def clocked(self) -> bool:
         """Tell whether rounds are opened for the nodes."""
 
+    @property
+    def ticks(self) -> tuple[tuple[str, str], ...]:
+        """Return who tells whom that a round is done; empty where nobody does."""
+
     def prepare(self, node: str) -> dict[str, Any]:
         """Return the body of PREPARE for a node."""
 
@@ -49,7 +53,8 @@ class Wiring:
         """Give everybody its part of the next epoch."""
         self._since_ns = now_ns
         self._roster.assign()
-        for old, new in self._roster.detour(self._paths, self._plan.links):
+        ways = (*self._plan.links.values(), *self._plan.ticks)
+        for old, new in self._roster.detour(self._paths, ways):
             what = f"{new.node} goes from {old.host} to {new.host}"
             self._post.log(f"{what}: hosts do not reach each other")
         echo = len(self._roster.clocks) > 1
@@ -69,7 +74,10 @@ class Wiring:
                 if source == member.node
             ]
             clocks = self._roster.clocks_for(member.node, self._plan.links)
-            self._post.send(member, Kind.CONNECT, endpoints=pairs, clocks=clocks)
+            self._post.send(
+                member, Kind.CONNECT, endpoints=pairs, clocks=clocks,
+                partners=self._roster.partners(member.node),
+            )  # fmt: skip
 
     def go(self, now_ns: int) -> None:
         """Let everybody process; all links are made."""
@@ -97,6 +105,13 @@ class Wiring:
     def fail(self, links: Iterable[int]) -> None:
         """Note that nothing comes through some links: others may do without them."""
         self._paths.fail(self._between(links))
+
+    def cut_off(self, source: str, to: str) -> str:
+        """Note that no tick of one node reaches another; return that way in words."""
+        hosts = self._roster.hosts
+        ends = hosts[source], hosts[to]
+        self._paths.fail([ends])
+        return reasons.link((source, to), ends)
 
     def _between(self, links: Iterable[int]) -> list[tuple[str, str]]:
         """Return the hosts at both ends of some links."""

@@ -60,6 +60,7 @@ def build_plan(options: dict[str, str], folder: str) -> ClusterPlan:
         json.loads(options["impair"]),
         options["clock"],
         json.loads(options["order_seed"]),
+        options["barrier"],
     )
     return ClusterPlan(fixed, plan, settings)
 

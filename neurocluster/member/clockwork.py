@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Protocol, cast
 
 import numpy as np
 
-from neurocluster.dtypes import U8, Records
+from neurocluster.dtypes import I64, U8, Records
 from neurocluster.link.buffers import LinkBuffers
 from neurocluster.link.gate import GATE, is_done
+from neurocluster.link.stashed import add_stashed
+from neurocluster.member.barriers import Barrier
 from neurocluster.member.rounds import ClientRounds, WorkerRounds, rounds_of
 from neurocluster.transport.pump import Pump
-from neurocluster.wire.control import Kind
 
-Send = Callable[[Kind, Mapping[str, Any]], None]
 STASH_BYTES: Final = 64 << 20
 """Most bytes of packets that may wait for the clock; untouched pages cost nothing."""
 
@@ -46,32 +46,21 @@ class Clockwork(Protocol):
     def again(self) -> None:
         """Say once more what may have been lost."""
 
+    def progress(self) -> list[int]:
+        """Return the present round, 1 if this node has done it, and how far ticks came.
 
-class _Teller:
-    """Say once, and on demand again, that a round is done."""
+        See `wire.shapes.ROUNDS_ROW`.
+        """
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._told: dict[str, int] | None = None
-
-    def tell(self, number: int, started: int) -> None:
-        if self._told is None:
-            self._told = {"round": number, "started": started}
-            self._send(Kind.DONE, self._told)
-
-    def forget(self) -> None:
-        self._told = None
-
-    def again(self) -> None:
-        if self._told is not None:
-            self._send(Kind.DONE, self._told)
+    def stashed(self) -> I64 | None:
+        """Return spikes and markers that wait for the clock, (inbound links, 2)."""
 
 
 class WorkerClock:
     """Gate the packets of a worker."""
 
     def __init__(
-        self, node: LinkBuffers, rounds: WorkerRounds, pump: Pump, send: Send
+        self, node: LinkBuffers, rounds: WorkerRounds, pump: Pump, barrier: Barrier
     ) -> None:
         """Close the gate; round 0, in which no partition has frames, is done."""
         self._node, self._rounds, self._pump = node, rounds, pump
@@ -79,8 +68,7 @@ class WorkerClock:
         self._gate: Records = np.zeros(1, GATE)
         record = self._gate[0]
         record["stash_at"], record["stash_size"] = self._stash.ctypes.data, STASH_BYTES
-        self._teller = _Teller(send)
-        self.again = self._teller.again
+        self._barrier, self.again = barrier, barrier.again
         pump.gate(self._gate)
         self.turned()
 
@@ -92,26 +80,37 @@ class WorkerClock:
         gate = self._gate[0]
         gate["limit"], gate["looking"] = self._rounds.limit, 1
         gate["look"] = gate["kept"] = 0
-        self._teller.forget()
+        self._barrier.forget()
         self._pump.turn()
 
     def turned(self) -> None:
         """Say that the round is done once it is."""
         gate = self._gate[0]
         if is_done(gate, self._node.record[0]):
-            self._teller.tell(self._rounds.number, 0)
+            self._barrier.tell(self._rounds.number, 0)
+
+    def progress(self) -> list[int]:
+        """Return how far this node and its ticks are."""
+        barrier = self._barrier
+        return [self._rounds.number, int(barrier.told), *barrier.exchanged()]
+
+    def stashed(self) -> I64:
+        """Return what waits in the stash, by inbound link."""
+        node = self._node
+        counts: I64 = np.zeros((len(node.inbound), 2), np.int64)
+        add_stashed(self._gate.ctypes.data, node.record.ctypes.data, counts)
+        return counts
 
 
 class ClientClock:
     """Hold back the frames that the client would start."""
 
     def __init__(
-        self, engine: Starter, rounds: ClientRounds, pump: Pump, send: Send
+        self, engine: Starter, rounds: ClientRounds, pump: Pump, barrier: Barrier
     ) -> None:
         """Open round 0."""
         self._engine, self._rounds, self._pump = engine, rounds, pump
-        self._teller = _Teller(send)
-        self.again = self._teller.again
+        self._barrier, self.again = barrier, barrier.again
         rounds.opened(0, 0, 0)
         engine.let_start(rounds.limit)
 
@@ -123,7 +122,7 @@ class ClientClock:
             return
         rounds.opened(number, engine.started, engine.in_flight)
         engine.let_start(rounds.limit)
-        self._teller.forget()
+        self._barrier.forget()
         self._pump.turn()
 
     def turned(self) -> None:
@@ -135,12 +134,21 @@ class ClientClock:
             engine.let_start(rounds.limit)
             self._pump.wake()
         if rounds.is_done(engine.started, engine.in_flight):
-            self._teller.tell(rounds.number, engine.started)
+            self._barrier.tell(rounds.number, engine.started)
+
+    def progress(self) -> list[int]:
+        """Return how far the client and its ticks are."""
+        barrier = self._barrier
+        return [self._rounds.number, int(barrier.told), *barrier.exchanged()]
+
+    def stashed(self) -> None:
+        """Return None: the client handles whatever comes."""
 
 
 def clockwork(
-    engine: Any, node: LinkBuffers, pump: Pump, settings: Mapping[str, Any], send: Send
-) -> Clockwork | None:
+    engine: Any, node: LinkBuffers, pump: Pump, settings: Mapping[str, Any],
+    barrier: Barrier,
+) -> Clockwork | None:  # fmt: skip
     """Return what drives a node under a clock, or None without one.
 
     Args:
@@ -148,11 +156,11 @@ def clockwork(
         node: Its links.
         pump: Turns them.
         settings: Of PREPARE.
-        send: Sends to the controller.
+        barrier: Is told when a round is done.
     """
     rounds = rounds_of(settings)
     if isinstance(rounds, ClientRounds):
-        return ClientClock(cast("Starter", engine), rounds, pump, send)
+        return ClientClock(cast("Starter", engine), rounds, pump, barrier)
     if isinstance(rounds, WorkerRounds):
-        return WorkerClock(node, rounds, pump, send)
+        return WorkerClock(node, rounds, pump, barrier)
     return None

@@ -20,14 +20,27 @@ OF_PROCESS: Final = {
 }  # fmt: skip
 
 
-def counters(node: LinkBuffers, pump: Pump | None) -> dict[str, Any]:
-    """Return what a BEAT carries of the links."""
+def counters(
+    node: LinkBuffers, pump: Pump | None, stashed: I64 | None = None
+) -> dict[str, Any]:
+    """Return what a BEAT carries of the links.
+
+    Args:
+        node: The links.
+        pump: Turns them; None before they are connected.
+        stashed: (inbound links, 2) int64: spikes and markers that were received and
+            wait for a clock; None without one.
+    """
     inbound, outbound = node.inbound, node.outbound
     waiting = outbound["pieces_count"] - outbound["pieces_done"]
+    spikes, markers = (0, 0) if stashed is None else stashed.T
     return {
-        "received": _rows(inbound, inbound["next_close"]),
-        "sent": _rows(outbound, waiting),
-        "blocked": pump.blocked if pump is not None else False,
+        "received": _rows(
+            inbound, inbound["spikes"] + spikes, inbound["next_close"] + markers
+        ),
+        "sent": _rows(outbound, outbound["spikes"], waiting),
+        "blocked": pump is not None and pump.blocked,
+        "asleep": pump is not None and pump.asleep,
         "open_frames": int(node.record["open_frames"][0]),
         "frame": int(node.record["next_frame"][0]),
         "packets": int(inbound["packets"].sum()),
@@ -86,7 +99,7 @@ def _of_process(
     return {**values, **times, **pump.slept(), "turns": pump.turns}
 
 
-def _rows(links: Records, last: I64) -> bytes:
+def _rows(links: Records, spikes: I64, last: I64) -> bytes:
     """Return rows of link, spikes and a third column, little-endian uint64."""
-    table = np.stack([links["index"], links["spikes"], last], -1)
+    table = np.stack([links["index"], spikes, last], -1)
     return table.astype("<u8").tobytes()

@@ -12,7 +12,7 @@ import numpy as np
 from neurocluster.errors import LocalLinkError, RemoteLinkError, WireError
 from neurocluster.link.buffers import Handler, LinkBuffers
 from neurocluster.link.records import FAULTS
-from neurocluster.member.clockwork import Clockwork, clockwork
+from neurocluster.member.clocking import Clocking
 from neurocluster.member.counts import add_counts, counters, spikes
 from neurocluster.member.hindering import Hindering
 from neurocluster.member.meeting import Place
@@ -65,6 +65,7 @@ class DataPath:
         endpoint: Where others connect to the inbox.
         echo: Where this process answers for its clock; empty if nobody is to ask.
         clocks: Of those who send to it.
+        clocking: What puts this node under a clock.
     """
 
     def __init__(
@@ -86,7 +87,6 @@ class DataPath:
         self._sockets, self._engine, self._wake = sockets, engine, wake
         self._clock, self._hwm = asking.clock, int(settings["hwm"])
         self._hindering = Hindering(engine.node, settings)
-        self._settings, self._send = settings, asking.send
         there = place.choose(settings)
         room = len(engine.node.message)
         echo = None
@@ -99,22 +99,32 @@ class DataPath:
         except LocalLinkError:
             self.clocks.close()
             raise
+        mark = int(engine.node.record["epoch"][0])
+        try:
+            self.clocking = Clocking(
+                sockets, place, settings, mark, asking.clock, asking.send
+            )
+        except LocalLinkError:
+            self._inbox.close()
+            self.clocks.close()
+            raise
         self._inbox.watch(wake)
         self.endpoint = there.told(self._inbox.endpoint)
         self.echo = there.told_echo(echo.port) if echo is not None else ""
         self._outlets: list[ZmqOutlet] = []
         self.pump: Pump | None = None
         self._timer: Timer | None = None
-        self._clockwork: Clockwork | None = None
         self._ordering: Ordering | None = None
         self._ran: Ran | None = None
         self._soon = asyncio.get_running_loop().call_soon
 
     def connect(
         self, endpoints: Sequence[tuple[int, str]], hellos: Mapping[int, Control],
-        clocks: Sequence[tuple[int, str]], *, schedule: Schedule, always_receive: bool,
+        clocks: Sequence[tuple[int, str]], partners: Sequence[str] = (), *,
+        schedule: Schedule, always_receive: bool,
     ) -> None:  # fmt: skip
         """Connect every outgoing link, its HELLO first; ask for the sources' clocks."""
+        self.clocking.connect(partners)
         self.clocks.connect(dict(clocks))
         where, node = dict(endpoints), self._engine.node
         for link in node.outbound_specs:
@@ -162,10 +172,10 @@ class DataPath:
 
     @property
     def strangers(self) -> int:
-        """Return how many messages of strangers were dropped, datagrams too."""
+        """Return how many messages of strangers were dropped, ticks, datagrams too."""
         record = self._engine.node.record
         dropped = int(record["strangers"][0]) + int(record["stale"][0])
-        return dropped + self.clocks.strangers
+        return dropped + self.clocks.strangers + self.clocking.strangers
 
     def look(self) -> None:
         """Leave what arrived where it is; the inbox calls again when more comes."""
@@ -180,25 +190,14 @@ class DataPath:
         if self.pump is not None:
             if (hindrance := self._hindering.made(hosts)) is not None:
                 self.pump.hinder(hindrance)
-            self._clockwork = clock = clockwork(
-                self._engine, self._engine.node, self.pump, self._settings, self._send
-            )
+            node = self._engine.node
+            clock = self.clocking.start(self._engine, node, self.pump)
             if clock is not None:
                 after_turn = _both(after_turn, clock.turned)
             self.pump.start(
                 self._engine.handler, on_other=self._other, after_turn=after_turn,
                 on_fault=lambda code: on_fault(self._fault(code)),
             )  # fmt: skip
-
-    def opened(self, body: Mapping[str, Any]) -> None:
-        """Take a round that the controller opens."""
-        if self._clockwork is not None:
-            self._clockwork.opened(body["round"], body["started"])
-
-    def say_again(self) -> None:
-        """Tell the controller once more what it may not have heard."""
-        if self._clockwork is not None:
-            self._clockwork.again()
 
     def _fault(self, code: int) -> RemoteLinkError:
         if code in FAULTS:
@@ -226,11 +225,14 @@ class DataPath:
 
     def counters(self) -> dict[str, Any]:
         """Return what a BEAT carries of the links."""
-        return counters(self._engine.node, self.pump)
+        node, clocking = self._engine.node, self.clocking
+        counted = counters(node, self.pump, clocking.stashed())
+        return counted | {"rounds": clocking.progress()}
 
     def add_to(self, totals: Totals) -> None:
         """Add this epoch's counters to those of the session."""
         add_counts(totals, self._engine.node, self.pump, self.clocks, self._ran)
+        self.clocking.add_to(totals)
 
     def spikes(self) -> dict[int, int]:
         """Return the spikes of this epoch by link."""
@@ -244,6 +246,7 @@ class DataPath:
             self._timer.close()
         self._inbox.close()
         self.clocks.close()
+        self.clocking.close()
         for outlet in self._outlets:
             outlet.close()
 

@@ -23,10 +23,12 @@ class Bound:
     Attributes:
         endpoint: Of the inbox.
         echo: Where it answers for its clock; empty if nobody is to ask.
+        ticks: Where it hears of others' rounds; empty if nobody is to tell.
     """
 
     endpoint: str
     echo: str = ""
+    ticks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +107,13 @@ class Connect:
         hellos: By outgoing link.
         clocks: By inbound link, who answers for its source's clock; empty if it is
             ours.
+        partners: Where to send ticks, by step; empty where nobody is told.
     """
 
     endpoints: tuple[tuple[int, str], ...]
     hellos: Mapping[int, Control]
     clocks: tuple[tuple[int, str], ...] = ()
+    partners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ TICK_S: Final = 0.05
 SOCKETS: Final = 1024
 NO_COUNTERS: Final[Mapping[str, Any]] = {
     "received": b"", "sent": b"", "blocked": False, "open_frames": 0, "frame": 0,
-    "packets": 0,
+    "packets": 0, "rounds": b"", "asleep": False,
 }  # fmt: skip
 _log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ class MemberRunner:
                     self._data.clocks.told(message)
             case s.OpenRound(message):
                 if self._data is not None:
-                    self._data.opened(message.body)
+                    self._data.clocking.opened(message.body)
             case s.Leave(code, text):
                 self._leave(code, text)
 
@@ -208,7 +208,8 @@ class MemberRunner:
         number = -1 if partition is None else int(partition["index"])
         self._account.epoch, self._account.partition = epoch, number
         self._duties.bound(body, built)
-        self.event(s.Bound(self._data.endpoint, self._data.echo))
+        data = self._data
+        self.event(s.Bound(data.endpoint, data.echo, data.clocking.endpoint))
 
     def _cannot(self, problem: str) -> None:
         _log.error("cannot prepare: %s", problem)
@@ -219,7 +220,7 @@ class MemberRunner:
             return
         try:
             self._data.connect(
-                ends.endpoints, ends.hellos, ends.clocks,
+                ends.endpoints, ends.hellos, ends.clocks, ends.partners,
                 schedule=self._loop.call_soon,
                 always_receive=self._duties.always_receive,
             )  # fmt: skip
@@ -248,7 +249,7 @@ class MemberRunner:
         }  # fmt: skip
         self.send(Kind.BEAT, body)
         if self._data is not None:
-            self._data.say_again()
+            self._data.clocking.again()
 
     def _send_frames(self) -> None:
         """Send the frame reports that came since, under the epoch they are of."""

@@ -219,7 +219,9 @@ class Member:
 
     def _bound(self, event: Bound, _now_ns: int) -> None:
         self.phase = Phase.BOUND
-        self._send(Kind.BOUND, endpoint=event.endpoint, echo=event.echo)
+        self._send(
+            Kind.BOUND, endpoint=event.endpoint, echo=event.echo, ticks=event.ticks
+        )
 
     def _connect(self, message: Control, _now_ns: int) -> None:
         if self._wiring is None or self._wiring.connected:
@@ -228,7 +230,8 @@ class Member:
         pairs = tuple((int(k), str(to)) for k, to in message.body["endpoints"])
         hellos = {link: self._wiring.hello(link) for link, _ in pairs}
         clocks = tuple((int(k), str(at)) for k, at in message.body["clocks"])
-        self._out.append(Connect(pairs, hellos, clocks))
+        partners = tuple(message.body["partners"])
+        self._out.append(Connect(pairs, hellos, clocks, partners))
         self._check_linked(self._wiring)
 
     def _hello(self, event: HelloReceived, _now_ns: int) -> None:

@@ -56,15 +56,22 @@ def guests(
     }
 
 
-def barrier_lines(barrier: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return what summary.json has of a clock; None without one."""
+def barrier_lines(
+    barrier: Mapping[str, Any] | None, kind: str = "central"
+) -> dict[str, Any] | None:
+    """Return what summary.json has of a clock; None without one.
+
+    Args:
+        barrier: Of TABLES.
+        kind: ``central`` or ``dissemination``.
+    """
     if not barrier:
         return None
     nodes = {
         node: {"times_slowest": times, "held_up_ns": held_ns}
         for node, _, times, held_ns in barrier["nodes"]
     }
-    return {"rounds": barrier["rounds"], "nodes": nodes}
+    return {"kind": kind, "rounds": barrier["rounds"], "nodes": nodes}
 
 
 def summarise(
@@ -110,7 +117,7 @@ def summarise(
         "order_seed": network.get("order_seed"),
         "dilation": network.get("dilation", 1.0),
         "tu_seconds": tu,
-        "barrier": barrier_lines(barrier),
+        "barrier": barrier_lines(barrier, network.get("barrier", "central")),
         "window": network["window"],
         "workers": workers,
         "cores": cores,

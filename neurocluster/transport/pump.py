@@ -192,6 +192,12 @@ class Pump:
         """Tell whether some link waits for room."""
         return bool(self._blocked_since.any())
 
+    @property
+    def asleep(self) -> bool:
+        """Tell whether the node sleeps, because something makes it slow."""
+        hindrance = self._hindrance
+        return hindrance is not None and bool(hindrance.pace["resume_ns"].any())
+
     def times(self) -> tuple[int, dict[str, int], list[int]]:
         """Return the time in turns and, by cause, between them, ns; and how often."""
         names = [f"wait_{cause}_ns" for cause in t.CAUSES]

@@ -35,6 +35,12 @@ RECEIVED_ROW: Final = ("link", "spikes", "frame")
 """Columns of BEAT's inbound links, uint64; frame is the next one to be closed."""
 SENT_ROW: Final = ("link", "spikes", "packets")
 """Columns of BEAT's outbound links, uint64; packets are those that wait to be sent."""
+ROUNDS_ROW: Final = ("round", "done")
+"""Head of BEAT's rounds, uint64; nothing without a clock.
+
+After them, where nodes tell each other: by step of the barrier the last round that was
+told, then the last that was heard, each plus 1, or 0.
+"""
 ROSTER: Final = {"partition": str, "host": str, "pid": int, "endpoint": str}
 QUESTIONS: Final = ("ping", "status", "stop", "stop now")
 """What ASK may ask."""
@@ -54,6 +60,7 @@ MEMBER: Final = {
     "linked": bool, "told": bool, "phase": str, "heard_ms": int, "moved_ms": int,
     "blocked": bool, "open_frames": int, "frame": int, "finished": int, "packets": int,
     "received": bytes, "sent": bytes, "refused": int, "strangers": int,
+    "rounds": bytes,
 }  # fmt: skip
 """One member; slot is -1 without a wish, counters are those of its last BEAT; what it
 refused and dropped as strangers' counts since its process began."""
@@ -142,7 +149,13 @@ _INSIDE_STATUS: Final[Mapping[str, Check]] = {
 
 
 def _has_rows(member: Mapping[str, Any]) -> bool:
-    return _RECEIVED(member["received"]) and _SENT(member["sent"])
+    rows = _RECEIVED(member["received"]) and _SENT(member["sent"])
+    return rows and is_rounds(member["rounds"])
+
+
+def is_rounds(value: Any) -> bool:
+    """Tell whether a ``bin`` has the form of `ROUNDS_ROW`."""
+    return isinstance(value, bytes) and not len(value) % (len(ROUNDS_ROW) * WORD)
 
 
 def is_status(value: Any) -> bool:
@@ -168,6 +181,8 @@ SHAPES: Final[Mapping[str, Check]] = {
     "outbound": _LINKS,
     "endpoints": table_of(int, str),
     "clocks": table_of(int, str),
+    "partners": lambda value: all(type(where) is str for where in value),
+    "rounds": is_rounds,
     "roster": is_roster,
     "received": _RECEIVED,
     "sent": _SENT,

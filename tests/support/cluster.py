@@ -19,7 +19,9 @@ from neurocluster.controller.barrier import Barrier
 from neurocluster.dtypes import CLIENT
 from neurocluster.impairments import Impairments
 from neurocluster.kernels.clock import virtual_clock
+from neurocluster.member.barriers import DISSEMINATION, Central, Disseminated
 from neurocluster.member.clockwork import Clockwork, clockwork
+from neurocluster.member.dissemination import Dissemination, partners
 from neurocluster.member.hindering import Hindering
 from neurocluster.member.ordering import Ordering, ordering
 from neurocluster.model.graph import Graph
@@ -51,13 +53,14 @@ class VirtualCluster:
         impairments: Impairments = Impairments(),  # noqa: B008 - frozen
         linger_us: float = 0,
         clock: str = "none",
+        barrier: str = "central",
         barrier_ns: int = 1,
         order_seed: int | None = None,
         tu_s: float | None = None,
         **settings,
     ) -> None:
         """Build everything; `run` streams images."""
-        self._mode = clock
+        self._mode, self._kind = clock, barrier
         self.random = random.Random(seed)
         self.seed, self.stall = seed, stall
         self._now = np.zeros(1, np.int64)
@@ -72,9 +75,11 @@ class VirtualCluster:
         }  # fmt: skip
         self._depths = depths(plan)
         self.barrier, self._barrier_ns = Barrier(), barrier_ns
-        self.barrier.begin([CLIENT, *self._depths])
-        self._clocks: dict[str, Clockwork] = {}
         self._orderings: list[Ordering | None] = []
+        self._nodes = list(self._depths)
+        self.barrier.begin(self._nodes)
+        self.disseminated: dict[str, Disseminated] = {}
+        self.clocks: dict[str, Clockwork] = {}
         specs = specs_of(graph, plan, window=window, max_spikes=max_spikes, **settings)
         wires = {}
         for link in plan.links:
@@ -137,25 +142,64 @@ class VirtualCluster:
     def _put_under_clock(self, name: str, engine) -> None:
         told = {"mode": self._mode, "depth": self._depths[name]}
         told["deepest"] = max(self._depths.values())
+        if self._kind == DISSEMINATION:
+            barrier = self._disseminated(name)
+        else:
+            barrier = Central(
+                lambda _kind, body: self.at(self.now(), lambda: self._done(name, body))
+            )
         clock = clockwork(
             engine, engine.node, self.pumps[name], {**self._rules, "clock": told},
-            lambda _kind, body: self.at(self.now(), lambda: self._done(name, body)),
+            barrier,
         )  # fmt: skip
         if clock is not None:
-            self._clocks[name] = clock
+            self.clocks[name] = clock
+            if self._kind == DISSEMINATION:
+                barrier.opened = clock.opened
+
+    def _disseminated(self, name: str) -> Disseminated:
+        """Return a node's barrier, whose ticks take ``barrier_ns`` each."""
+        rank, count = self._nodes.index(name), len(self._nodes)
+        to = [self._nodes[k] for k in partners(rank, count)]
+
+        def send(tick):
+            hear = lambda: self.disseminated[to[tick.step]].heard(tick)  # noqa: E731
+            self.at(self.now() + self._barrier_ns, lambda: self._heard(hear))
+
+        made = Disseminated(Dissemination(rank, count), self.now, send)
+        self.disseminated[name] = made
+        return made
+
+    def _heard(self, hear: Callable[[], bool]) -> None:
+        if not hear():
+            self.faults.append("a tick that no partner can have sent")
+
+    @property
+    def rounds(self) -> int:
+        """Return how many rounds have ended."""
+        made = self.disseminated.get(CLIENT)
+        return self.barrier.rounds if made is None else made.counts()["clock_rounds"]
+
+    @property
+    def waits(self) -> dict[str, list[int]]:
+        """Return of each node what TABLES has of the barrier."""
+        rows = self.barrier.tables().get("nodes", ())
+        for name, made in self.disseminated.items():
+            rows = [*rows, [name, *list(made.counts().values())[1:]]]
+        return {row[0]: row[1:] for row in rows}
 
     def _turned(self, name: str) -> None:
         if name == CLIENT:
             self._after()
         else:
             self._maybe_stall()
-        if name in self._clocks:
-            self._clocks[name].turned()
+        if name in self.clocks:
+            self.clocks[name].turned()
 
     def _done(self, name: str, body: dict) -> None:
         if self.barrier.done(name, body["round"], body["started"], self.now()):
             number, started = self.barrier.round, self.barrier.started
-            for clock in self._clocks.values():
+            for clock in self.clocks.values():
                 self.at(
                     self.now() + self._barrier_ns,
                     lambda c=clock: c.opened(number, started),

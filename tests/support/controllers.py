@@ -26,6 +26,7 @@ class Plan:
     partitions = NAMES
     links = LINKS
     clocked = False
+    ticks = ()
 
     def prepare(self, node):
         return {
@@ -56,11 +57,11 @@ def body(kind, peer, **changes):
             "role": role, "pid": int(peer), "host": "h", "slot": None, "version": "1",
             "replaces": None, "cause": "", "clock": "c",
         },
-        K.BOUND: {"endpoint": f"ipc://{peer.decode()}", "echo": ""},
+        K.BOUND: {"endpoint": f"ipc://{peer.decode()}", "echo": "", "ticks": ""},
         K.BEAT: {
             "received": b"", "sent": b"", "blocked": False, "open_frames": 0,
             "frame": 0, "packets": 0, "finished": -1, "phase": "running",
-            "refused": 0, "strangers": 0,
+            "refused": 0, "strangers": 0, "rounds": b"", "asleep": False,
         },
         K.FRAMES: {"partition": 0, "rows": b""},
         K.FAULT: {

@@ -20,7 +20,11 @@ BODIES = {
     Kind.WELCOME: {"lease_ms": LEASE_MS, "cluster": "x"},
     Kind.REFUSE: {"reason": "no", "fatal": True},
     Kind.PREPARE: PREPARE,
-    Kind.CONNECT: {"endpoints": ((5, "ipc://d"),), "clocks": ((3, ""),)},
+    Kind.CONNECT: {
+        "endpoints": ((5, "ipc://d"),),
+        "clocks": ((3, ""),),
+        "partners": (),
+    },
     Kind.GO: {"roster": ({"partition": "b.0"},)},
     Kind.FRAMES: {"partition": 0, "rows": b""},
     Kind.TABLES: {"reports": (), "refused": 0, "strangers": 0, "barrier": {}},

@@ -25,7 +25,7 @@ def member(node, pid=1, **changes):
         "host": "vm", "slot": -1, "ready": True, "linked": True, "told": True,
         "phase": "running", "heard_ms": 50, "moved_ms": 50, "blocked": False,
         "open_frames": 0, "frame": 0, "finished": -1, "packets": 0, "received": b"",
-        "sent": b"", "refused": 0, "strangers": 0,
+        "sent": b"", "refused": 0, "strangers": 0, "rounds": b"",
     } | changes  # fmt: skip
 
 
@@ -55,6 +55,11 @@ def status(members, links=CHAIN, **changes):
 NAMES = st.sampled_from([CLIENT, "a.0", "b.0", "c.0", ""])
 COUNTS = st.integers(0, 5) | st.integers(0, 2**64 - 1)
 ROWS = st.lists(st.tuples(st.integers(0, 6), COUNTS, COUNTS), max_size=6)
+ROUNDS = (
+    st.integers(0, 5)
+    .flatmap(lambda k: st.lists(COUNTS, min_size=2 * k, max_size=2 * k))
+    .map(lambda found: struct.pack(f"<{len(found)}Q", *found))
+)
 PHASES = st.sampled_from(["gather", "wire", "run", "closing", "ended", "?"])
 TEXTS = st.sampled_from(["", "running", "building", "x"]) | st.text(max_size=9)
 SMALL = st.integers(-5, 2000)
@@ -72,7 +77,7 @@ def statuses():
     words = ROWS.map(lambda found: rows(*found))
     members = entries(
         MEMBER, node=NAMES, role=st.sampled_from(["client", "worker"]),
-        received=words, sent=words,
+        received=words, sent=words, rounds=ROUNDS,
     )  # fmt: skip
     few = {"max_size": 5}
     return entries(

@@ -77,7 +77,7 @@ def test_command_line_forms():
     ("settings", "words"),
     [
         ({"windw": 3}, "unknown key 'windw'; did you mean 'window'?"),
-        ({"zzzzzz": 3}, "unknown key 'zzzzzz'; known are clock, compare"),
+        ({"zzzzzz": 3}, "unknown key 'zzzzzz'; known are barrier, clock, compare"),
         ({"window": True}, "window: True is bool, not int"),
         ({"window": "3"}, "window: '3' is str, not int"),
         ({"window": 2000}, "window: 2000 must be from 1 to 1024"),

@@ -184,7 +184,7 @@ class Compiled:
         self.source = self._graph.input
         self.partitions = tuple(p.name for p in self._plan.partitions)
         self.links = {k.index: (k.source, k.destination) for k in self._plan.links}
-        self.clocked = False
+        self.clocked, self.ticks = False, ()
         self._expected: dict[str, Any] = {}
 
     def prepare(self, node: str) -> dict[str, Any]:

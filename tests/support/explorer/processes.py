@@ -218,7 +218,7 @@ class MemberProcess(Process):
                 counters = self.node.counters() if self.node else NO_COUNTERS
                 body = {
                     **counters, "phase": self.state.phase.value, "refused": 0,
-                    "strangers": 0, **self._beat(),
+                    "strangers": 0, "rounds": b"", "asleep": False, **self._beat(),
                 }  # fmt: skip
                 self.say(Kind.BEAT, body)
             case m.Build(epoch, body):

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurocluster.controller.barrier import Barrier
+from neurocluster.controller.barrier import Barrier, told_by_nodes
+from neurocluster.wire.shapes import is_barrier
 
 NODES = ("client", "a.0", "b.0")
 
@@ -64,3 +65,23 @@ def test_an_epoch_begins_at_round_0_and_what_was_counted_stays():
     barrier.done("client", 0, 1, 7)
     assert barrier.done("c.0", 0, 0, 8)
     assert barrier.tables()["rounds"] == 2
+
+
+def counted(partition, *counts):
+    names = ("rounds", "slowest_ns", "times_slowest", "held_up_ns")
+    found = {f"clock_{n}": c for n, c in zip(names, counts, strict=True)}
+    return {"worker": {"partition": partition, **found}}
+
+
+def test_what_nodes_count_themselves_is_told_alike():
+    reports = [
+        counted(-1, 9, 50, 2, 30), counted(0, 9, 40, 3, 10), counted(1, 4, 7, 1, 5),
+        counted(1, 5, 1, 2, 0), {"worker": {"partition": 1}},
+    ]  # fmt: skip
+    found = told_by_nodes(reports, ("a.0", "b.0"))
+    assert found == {
+        "rounds": 9,
+        "nodes": [["a.0", 40, 3, 10], ["b.0", 8, 3, 5], ["client", 50, 2, 30]],
+    }
+    assert told_by_nodes([{"worker": {"partition": 0}}], ("a.0",)) == {}
+    assert is_barrier({**found, "nodes": tuple(map(tuple, found["nodes"]))})

@@ -351,3 +351,47 @@ def test_names():
     assert names(["a"]) == "a"
     assert names(list("abc")) == "a, b and c"
     assert names(list("abcdefg")) == "a, b, c, d and 3 more"
+
+
+# -- under a clock -----------------------------------------------------------------
+
+
+def rounds(*numbers):
+    return {"rounds": b"".join(n.to_bytes(8, "little") for n in numbers)}
+
+
+def test_a_round_waits_for_who_has_not_done_it():
+    done, late = rounds(41, 1), rounds(41, 0)
+    stashed = {"open_frames": 2, "frame": 812}
+    found = chain(
+        done, {**stashed, **late, "received": rows((0, 50, 813))}, {**stashed, **done}
+    )
+    assert explain(found) == (
+        "frame 812 waits for the clock, whose round 41 waits for a.0 (pid 2 on vm), "
+        "which has all it needs but has not moved for 1.2 s: it has 2 open frames"
+    )
+
+
+def test_a_round_waits_for_who_stands_still_whatever_it_said_last():
+    found = chain(rounds(41, 1), rounds(41, 0), rounds(41, 1))
+    assert explain(found.seen(look({3: "T"}))) == (
+        "frame 812 waits for the clock, whose round 41 waits for b.0 (pid 3 on vm), "
+        "which is stopped (state T), silent for 0.1 s"
+    )
+
+
+def test_all_have_done_a_round_and_a_tick_does_not_arrive():
+    """Of three nodes each tells two; the last of each row were told, then heard."""
+    found = chain(
+        rounds(41, 1, 42, 42, 42, 41), rounds(41, 1, 42, 42, 42, 42),
+        rounds(41, 1, 42, 42, 42, 42),
+    )  # fmt: skip
+    assert explain(found) == (
+        "frame 812 waits for the clock: all have done round 41, and its tick "
+        "a.0->client has not arrived"
+    )
+
+
+def test_between_two_rounds_it_is_as_without_a_clock():
+    done = rounds(41, 1)
+    assert explain(chain(done, done, done)) == explain(chain())

@@ -11,7 +11,7 @@ A = Member(b"a", "worker", 7, "vm", None, 0, ready=True, node="a.0")
 BEAT = {
     "received": rows((0, 5, 3)), "sent": rows((1, 9, 2)), "blocked": True,
     "open_frames": 4, "frame": 3, "packets": 8, "finished": -1, "phase": "running",
-    "refused": 3, "strangers": 4,
+    "refused": 3, "strangers": 4, "rounds": b"", "asleep": False,
 }  # fmt: skip
 
 

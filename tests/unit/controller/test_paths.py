@@ -88,9 +88,7 @@ def test_a_roster_exchanges_places():
     roster.add(Member(b"c", "client", 99, "ctl", None, 0, ready=True))
     roster.assign()
     paths.fail([("n1", "n2")])
-    moves = roster.detour(
-        paths, {0: ("client", "a"), 1: ("a", "b"), 2: ("b", "client")}
-    )
+    moves = roster.detour(paths, [("client", "a"), ("a", "b"), ("b", "client")])
     assert [(old.host, new.host) for old, new in moves] == [("n2", "n1")]
     assert [m.node for m in roster] == ["a", "", "b", "client"]
     assert roster.hosts == {"client": "ctl", "a": "n1", "b": "n1"}

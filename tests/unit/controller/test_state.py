@@ -11,6 +11,7 @@ from tests.support.controllers import (
     GENERATION,
     KILLED,
     MS,
+    NODES,
     SPARE,
     STRANGER,
     A,
@@ -247,3 +248,29 @@ def test_a_round_opens_for_all_once_all_have_done_the_one_before(monkeypatch):
 def test_without_a_clock_no_round_opens():
     d = at(P.RUN)
     assert [done(d, peer, 0) for peer in EVERYBODY] == [[], [], []]
+
+
+def test_nodes_that_tell_each_other_are_told_where():
+    d = at(P.WIRE)
+    for peer in EVERYBODY:
+        d.say(K.BOUND, peer, ticks=f"ipc://t{NODES[peer]}")
+    found = {m.peer: m.message.body["partners"] for m in d.messages(K.CONNECT)}
+    # In the order of ranks: client, a.0, b.0; each tells the next one and the last.
+    assert found == {
+        CLIENT: ["ipc://ta.0", "ipc://tb.0"], A: ["ipc://tb.0", "ipc://tclient"],
+        B: ["ipc://tclient", "ipc://ta.0"],
+    }  # fmt: skip
+
+
+def test_a_tick_that_does_not_arrive_ends_the_epoch_and_is_named():
+    d = at(P.RUN)
+    words = lambda *values: b"".join(v.to_bytes(8, "little") for v in values)  # noqa: E731
+    found, well, late = [], words(3, 1, 4, 4, 4, 4), words(3, 1, 4, 4, 4, 3)
+    for _ in range(25):
+        found += d.ticks(100, CLIENT, A, rounds=well)
+        found += d.say(K.BEAT, B, rounds=late)
+    (lost,) = d.messages(K.LOST, found)
+    assert lost.message.body["reason"] == (
+        "the tick client->b.0 (on h) of round 3 has not arrived for 2 s"
+    )
+    assert d.epoch == 2

@@ -21,13 +21,15 @@ def member(heard_ns=0):
     return Member(b"1", "worker", 1, "h", None, heard_ns)
 
 
-def body(*, sent=(), received=(), blocked=False, frame=0, open_frames=0):
+def body(
+    *, sent=(), received=(), blocked=False, asleep=False, frame=0, open_frames=0
+):  # fmt: skip
     """Return a BEAT's body; rows are link and spikes, of an inbound link frames too."""
     sent = b"".join(struct.pack("<3Q", *row, 0) for row in sent)
     received = b"".join(struct.pack("<3Q", *(*row, 0)[:3]) for row in received)
     return {
         "sent": sent, "received": received, "blocked": blocked, "frame": frame,
-        "open_frames": open_frames,
+        "open_frames": open_frames, "asleep": asleep,
     }  # fmt: skip
 
 
@@ -158,3 +160,13 @@ def test_a_blocked_client_receives_all_the_same():
             )
         assert watch.stalled(0) is None
         assert (watch.stalled(2 * STALL_NS) is not None) is found
+
+
+def test_who_was_made_slow_neither_reads_nor_sends_meanwhile():
+    for sleeper, stalls in (("a.0", False), ("client", False), (None, True)):
+        watch = LinkWatch(LINKS)
+        for now in range(0, 2 * STALL_NS, STALL_NS // 10):
+            watch.beat("client", body(sent=[(0, 9)], asleep=sleeper == "client"))
+            watch.beat("a.0", body(received=[(0, 3)], asleep=sleeper == "a.0"))
+            found = watch.stalled(now)
+        assert (found is not None) == stalls

@@ -34,7 +34,7 @@ def test_bring_up_step_by_step():
     assert d.say(UP[1]) == [m.CloseData(), m.Build(EPOCH, PREPARE), m.Beat()]
     (bound,) = d.say(UP[2])
     assert bound.message == Control(
-        K.BOUND, {"endpoint": "ipc://b", "echo": ""}, GENERATION, EPOCH
+        K.BOUND, {"endpoint": "ipc://b", "echo": "", "ticks": ""}, GENERATION, EPOCH
     )  # fmt: skip
     (connect,) = d.say(UP[3])
     assert connect.endpoints == ((5, "ipc://d"),)

@@ -36,7 +36,8 @@ STATUS = wire_status(
 LINK = (3, "a->b", 0, 9, 9, 2)
 SHAPED = {
     "inbound": (LINK, LINK), "outbound": (), "endpoints": ((5, "ipc://x"),),
-    "clocks": ((3, ""), (4, "udp://h:1")),
+    "clocks": ((3, ""), (4, "udp://h:1")), "partners": ("ipc://x",),
+    "rounds": bytes(32),
     "roster": ({"partition": "p", "host": "h", "pid": 1, "endpoint": "e"},),
     "received": bytes(48), "sent": b"", "rows": bytes(40), "report": REPORT,
     "reports": (REPORT, {"inbound": (), "outbound": (), "worker": {}}),
@@ -136,8 +137,12 @@ def test_limits_hold_before_anything_is_allocated():
         decode_control(data, 99)
     many = [(0, "e")] * (MOST_ITEMS + 1)
     with pytest.raises(MalformedMessage):
-        decode_control(raw(1, 7, 0, 0, {"endpoints": many, "clocks": ()}))
-    assert decode_control(raw(1, 7, 0, 0, {"endpoints": many[1:], "clocks": ()}))
+        decode_control(
+            raw(1, 7, 0, 0, {"endpoints": many, "clocks": (), "partners": ()})
+        )
+    assert decode_control(
+        raw(1, 7, 0, 0, {"endpoints": many[1:], "clocks": (), "partners": ()})
+    )
     with pytest.raises(MalformedMessage):
         decode_control(raw(1, 15, 0, 0, {"report": {str(k): 0 for k in range(65)}}))
     deep = b"\x91" * 2000 + b"\x90"
@@ -176,6 +181,7 @@ DAMAGED = {
         {"rounds": 1}, {"rounds": "1", "nodes": ()},
         {"rounds": 1, "nodes": (("a.0", 5, 1),)}, {"rounds": 1, "nodes": {}},
     ],
+    "partners": [(1,)], "rounds": [bytes(8)],
     "asked_ns": [-1, 2**63],
     "heard_ns": [-1, 2**63],
     "answered_ns": [-1, 2**63],

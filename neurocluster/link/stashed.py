@@ -1,0 +1,50 @@
+"""Count what a clock holds back; compiled and sans-IO.
+
+Packets that wait for the clock are received, though they were not handled: whoever
+compares what was sent with what arrived must count them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import carray
+
+from neurocluster.dtypes import I64
+from neurocluster.kernels.jit import jit
+from neurocluster.kernels.memory import pointer, read_big
+from neurocluster.link.gate import GATE, HEADER, WORD
+from neurocluster.link.records import INBOUND, NODE
+from neurocluster.wire.packet import SPIKES
+
+U = np.uint64
+
+
+@jit
+def add_stashed(gate_at: int, node_at: int, counts: I64) -> None:
+    """Add up what waits in the stash, by inbound link.
+
+    Args:
+        gate_at: Address of GATE.
+        node_at: Address of NODE.
+        counts: (inbound links, 2) int64: spikes and markers, added to.
+    """
+    gate = carray(pointer(U(gate_at)), 1, GATE)[0]
+    node = carray(pointer(U(node_at)), 1, NODE)[0]
+    slots = carray(pointer(U(node.link_slots_at)), node.link_limit, np.int64)
+    links = carray(pointer(U(node.inbound_at)), node.inbound_count, INBOUND)
+    here = np.int64(0)
+    while here < gate.used:
+        if gate.looking and gate.kept <= here < gate.look:  # moved, or handled
+            here = gate.look
+            continue
+        at = U(gate.stash_at + U(here))
+        size = carray(pointer(at), 1, np.int64)[0]
+        packet = at + U(WORD)
+        number = np.int64(read_big(packet + U(9), 2))
+        slot = slots[number] if number < node.link_limit else np.int64(-1)
+        if slot >= 0:
+            if np.int64(read_big(packet + U(2), 1)) == SPIKES:
+                counts[slot, 0] += (size - HEADER) // links[slot].width
+            if np.int64(read_big(packet + U(25), 4)):
+                counts[slot, 1] += 1
+        here += WORD + (size + WORD - 1) // WORD * WORD
