@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from neurocluster.bench.barrier import KINDS as BARRIERS
+from neurocluster.bench.barrier import barrier_step, clock_step
 from neurocluster.bench.cluster import single_step, speed_step, stop_step
 from neurocluster.bench.curve import (
     CURVE,
@@ -32,6 +34,7 @@ from neurocluster.bench.rounds import Group, Measured, Samples, Step, measure
 from neurocluster.bench.rows import fill, name, table_rows
 from neurocluster.bench.simulation import Simulation
 from neurocluster.bench.start import cold_step, first_result_step, forked_step
+from neurocluster.bench.timer import timer_step
 from neurocluster.bench.yardsticks import Yardsticks, check_folder, write_weights
 from neurocluster.config import RunConfig
 from neurocluster.dtypes import U8
@@ -151,6 +154,14 @@ def _groups(
         ),
         *_curve_groups(config, images, frames),
         (Step(SIMULATION, Simulation(config, frames).step),),
+        (
+            *(
+                Step(f"barrier alone, {kind}", partial(barrier_step, kind, frames))
+                for kind in BARRIERS
+            ),
+            Step("barrier in a frame", lambda: clock_step(frames)),
+        ),
+        (Step("timer", timer_step),),
     ]
     if yardsticks is not None:
         others = (

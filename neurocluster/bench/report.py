@@ -18,8 +18,11 @@ processes, beyond the kernels. Latency: one frame in flight, client to result. H
 way, beside plain blocking pyzmq in the same two processes. M/s: million spikes/s.
 Worker: until it is ready. First result: from the command on. Lost: sent, not received,
 a stop in mid-stream included. PSS: one worker is the largest; all holds the template
-and the controller. best: kernels_best.py; pystep, native: modes of hop.py with whole
-frames as packets; py512: pystep with packets of 512 spikes."""
+and the controller. Central, dissemination: a round of a clock without work, client
+included. Clock: what it adds to the latency of one frame in flight, and the way of a
+packet, which it hides; the barrier alone, if it adds nothing else. Timer: how late.
+best: kernels_best.py; pystep, native: modes of hop.py with whole frames as packets;
+py512: pystep with packets of 512 spikes."""
 THOUSANDS: Final = 10_000
 """Figures from here on are shown in thousands; JSON has them in full."""
 QUIET: Final = 0.1

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final, Literal
 
+from neurocluster.bench.barrier import KINDS, NODES
 from neurocluster.bench.curve import CURVE, PACKET_BYTES, PLAIN
 from neurocluster.bench.link import PACKET_SIZES
+from neurocluster.bench.timer import DELAYS_US
 
 NO_FOLDER: Final = "needs --yardsticks"
 NOT_PRINTED: Final = "the yardstick printed no such figure"
@@ -129,6 +131,8 @@ def table_rows(thresholds: Sequence[Sequence[float]], window: int) -> list[Row]:
     return [
         *rows,
         *_curve_rows(),
+        *_clock_rows(),
+        *_timer_rows(),
         Row("ready_cold", "worker cold", "ms", "ready_cold_ms",
             "worker, cold", 450),
         Row("ready_forked", "worker forked", "ms", "ready_forked_ms",
@@ -173,6 +177,48 @@ def _curve_rows() -> list[Row]:
         for q, reach in (("p50", 8), ("p99", 25))
     ]  # fmt: skip
     return [*rows, row("fps", "CURVE, frames/s", "", "cluster", 0.7, most=False)]
+
+
+BARRIER_US: Final = {
+    "central": (76, 130, 227, 443), "dissemination": (176, 282, 563, 1099),
+}  # fmt: skip
+"""Of blocking sockets at 2, 4, 8 and 16 nodes on two cores, once."""
+UNEXPLAINED_US: Final = 25
+LATE_US: Final = {"p50": 100, "p99": 500}
+
+
+def _clock_rows() -> list[Row]:
+    """Return what each barrier costs alone, and what it adds to a frame's latency."""
+    alone = [
+        Row(
+            f"barrier_{kind}_{nodes}", f"{kind}, {nodes} nodes", "us",
+            f"barrier_{kind}_{nodes}_us", f"barrier alone, {kind}", reach,
+        )
+        for kind in KINDS
+        for nodes, reach in zip(NODES, BARRIER_US[kind], strict=True)
+    ]  # fmt: skip
+    inside = [
+        Row(
+            f"clock_{kind}", f"clock, {kind}", "us",
+            f"clock_{kind}_us", "barrier in a frame", UNEXPLAINED_US,
+            judged="difference", yardstick=f"barrier_{kind}_{NODES[0]}_us",
+            program="alone",
+        )
+        for kind in KINDS
+    ]  # fmt: skip
+    return [*alone, *inside]
+
+
+def _timer_rows() -> list[Row]:
+    """Return how late the timer is, by the delay that was asked for."""
+    return [
+        Row(
+            f"timer_{delay}_{q}", f"timer, {delay:,} us, {q}", "us",
+            f"timer_{delay}_{q}_us", "timer", reach,
+        )
+        for delay in DELAYS_US
+        for q, reach in LATE_US.items()
+    ]  # fmt: skip
 
 
 def name(thresholds: Sequence[float]) -> str:

@@ -254,6 +254,11 @@ class Session:
         self._course.on_recovery = tell
 
     @property
+    def round(self) -> int:
+        """Return the present round of the clock; -1 without one."""
+        return self._runner.round if self._runner is not None else -1
+
+    @property
     def in_flight(self) -> int:
         """Return how many frames were started and have no result yet."""
         return self._course.in_flight

@@ -14,6 +14,7 @@ from neurocluster.coding.delay import rank_table
 from neurocluster.dtypes import CLIENT, FirePolicy, Quantizer
 from neurocluster.member.barriers import DISSEMINATION
 from neurocluster.member.dissemination import partners
+from neurocluster.member.rounds import IDLE, LAYER, PIPELINE
 from neurocluster.model.convert import FixedNetwork
 from neurocluster.model.graph import Graph
 from neurocluster.model.partition import Plan, depths
@@ -72,7 +73,7 @@ class ClusterPlan:
     @property
     def clocked(self) -> bool:
         """Tell whether rounds are opened for the nodes."""
-        return self._settings.clock in ("pipeline", "layer")
+        return self._settings.clock in (PIPELINE, LAYER, IDLE)
 
     @property
     def ticks(self) -> tuple[tuple[str, str], ...]:

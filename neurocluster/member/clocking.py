@@ -87,6 +87,11 @@ class Clocking:
             return b""
         return np.array(self._clockwork.progress(), "<u8").tobytes()
 
+    @property
+    def number(self) -> int:
+        """Return the present round; -1 without a clock."""
+        return -1 if self._clockwork is None else self._clockwork.progress()[0]
+
     def stashed(self) -> I64 | None:
         """Return spikes and markers that wait for the clock; None without one."""
         return self._clockwork.stashed() if self._clockwork is not None else None

@@ -14,6 +14,10 @@ from typing import Any, Final
 
 PIPELINE: Final = "pipeline"
 LAYER: Final = "layer"
+IDLE: Final = "idle"
+"""Round 0 lets frames start, the others are done at once: so a barrier is measured."""
+NEVER: Final = 1 << 62
+"""Rounds until the client of an idle cluster may start frames again."""
 
 
 @dataclass(slots=True)
@@ -104,8 +108,10 @@ def rounds_of(settings: Mapping[str, Any]) -> WorkerRounds | ClientRounds | None
         settings: Of PREPARE: window, clock (mode, depth, deepest).
     """
     clock = settings["clock"]
-    if clock["mode"] not in (PIPELINE, LAYER):
+    if clock["mode"] not in (PIPELINE, LAYER, IDLE):
         return None
+    if clock["depth"] == 0 and clock["mode"] == IDLE:
+        return ClientRounds(LAYER, NEVER, settings["window"])
     if clock["depth"] == 0:
         return ClientRounds(clock["mode"], clock["deepest"], settings["window"])
     return WorkerRounds(clock["depth"])

@@ -129,6 +129,11 @@ class MemberRunner:
         if self._data is not None and self._data.pump is not None:
             self._data.pump.wake()
 
+    @property
+    def round(self) -> int:
+        """Return the present round of the clock; -1 without one."""
+        return self._data.clocking.number if self._data is not None else -1
+
     def _fault(self, error: RemoteLinkError) -> None:
         _log.error("link fault: %s", error)
         fault = s.LinkFault(

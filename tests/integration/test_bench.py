@@ -10,6 +10,8 @@ VALUES = {
     "kernels_0.7", "cores_busy", "latency_p50", "latency_p99", "hop_p50", "hop_p99",
     "frames_per_second_pystep", "hop_cpu_native", "link_8", "link_4096", "ready_cold",
     "ready_forked", "first_result", "memory_worker", "memory_all", "lost",
+    "barrier_central_2", "barrier_dissemination_16", "clock_central",
+    "clock_dissemination", "timer_50_p99",
     "curve_link_256", "curve_link_8192_cpu_us", "curve_hop_p99_us", "curve_fps",
 }  # fmt: skip
 
@@ -32,6 +34,8 @@ def test_json_holds_every_row(small):
     assert rows["lost"]["value"] == 0
     assert rows["hop_p50"]["value"] > 0
     assert rows["hop_p50"]["difference"] is not None
+    assert rows["barrier_central_2"]["value"] > 0
+    assert rows["clock_dissemination"]["difference"] is not None
     assert found["settings"]["threshold"] == [0.7]
     assert found["workloads"][0]["accuracy_by_count"] > 0.9
     assert found["environment"]["versions"]["pyzmq"]
