@@ -26,6 +26,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -250,7 +251,7 @@ def lines_of(file: File, runs: Sequence[Mapping[str, Any]]) -> list[dict[str, An
             for r in runs
             if (r["case"], r["wire_us"]) == (first, wire)
         }
-        found = {name: band(own, lambda r, n=name: r[n]) for name in QUANTITIES}
+        found = {name: band(own, itemgetter(name)) for name in QUANTITIES}
 
         def gain(run: Mapping[str, Any], base: Mapping[Any, float] = base) -> float:
             key = (run["parameter"], run["factor"])

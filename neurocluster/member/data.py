@@ -85,6 +85,7 @@ class DataPath:
             asking: How members ask each other for their time.
         """
         self._sockets, self._engine, self._wake = sockets, engine, wake
+        self._settings = settings
         self._clock, self._hwm = asking.clock, int(settings["hwm"])
         self._hindering = Hindering(engine.node, settings)
         there = place.choose(settings)

@@ -17,6 +17,7 @@ import numpy as np
 from neurocluster.client.engine import Engine as ClientEngine
 from neurocluster.controller.barrier import Barrier
 from neurocluster.dtypes import I64, Records
+from neurocluster.member.barriers import Central
 from neurocluster.member.clockwork import Clockwork, clockwork
 from neurocluster.simulate.costs import Cost, mean_of
 from neurocluster.simulate.machine import Machine
@@ -153,7 +154,7 @@ class Clock:
         self._nodes[node.process] = self._up[up] = node
         client = isinstance(engine, Starts)
         pump = cast("Pump", _Gate(self._machine, node.process))
-        node.clock = clockwork(engine, engine.node, pump, settings, send)
+        node.clock = clockwork(engine, engine.node, pump, settings, Central(send))
         record = self._machine.processes[node.process]
         record["clocked"] = CLIENT_ROUNDS if client else GATED
         record["upward"] = 1 + up
