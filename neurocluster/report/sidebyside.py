@@ -129,10 +129,32 @@ def _faults(summary: Mapping[str, Any]) -> str:
     return f"{survived} of {len(found)}" if found else "none happened"
 
 
+def _of_time(run: Run) -> list[str]:
+    """Say where a run's times are not those of a network left to itself."""
+    said, s = [], run.summary
+    if (by := s.get("dilation") or 1) != 1:
+        said.append(
+            f"{run.name}: all its times are dilated by {by:g}, its speeds too; "
+            "divide times by that, multiply speeds."
+        )
+    if (seed := s.get("order_seed")) is not None:
+        said.append(
+            f"{run.name}: packets were handled in the order of seed {seed}, for which "
+            "workers waited; its times say nothing."
+        )
+    if tu := s.get("tu_seconds"):
+        said.append(
+            f"{run.name}: input was played in units of {tu:g} s, one frame after the "
+            "other; latencies count from the first input spike."
+        )
+    return said
+
+
 def remarks(runs: Sequence[Run]) -> list[str]:
     """Return what whoever compares or quotes these figures must know."""
     said = []
     for run in runs:
+        said += _of_time(run)
         s, told = run.summary, workers_cores(run)
         if s.get("oversubscribed"):
             said.append(

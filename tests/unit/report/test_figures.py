@@ -208,3 +208,15 @@ def test_runs_side_by_side(tmp_path):
         "differ in their windows (16, 1): speeds and latencies do not compare" in said
     )
     assert "b: 3 workers" not in said
+
+
+def test_times_that_are_not_those_of_a_network_left_to_itself_are_said(tmp_path):
+    a = run_of(tmp_path, dilation=20.0, order_seed=0, tu_seconds=0.5)
+    dilated, ordered, played = remarks([a])[:3]
+    assert dilated == (
+        "a: all its times are dilated by 20, its speeds too; divide times by that, "
+        "multiply speeds."
+    )
+    assert "order of seed 0" in ordered
+    assert "units of 0.5 s" in played
+    assert not remarks([run_of(tmp_path, "b", dilation=1.0, order_seed=None)])
