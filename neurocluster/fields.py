@@ -17,6 +17,8 @@ MOST_SPIKES: Final = 1 << 20
 MOST_HWM: Final = 1 << 16
 MOST_SPARES: Final = 64
 MOST_SLOW: Final = 10_000
+MOST_SLEEP_S: Final = 0.5
+"""A link that nobody reads stands still for 2 s at most, and service times vary."""
 MOST_SEED: Final = (1 << 63) - 1
 TABLES: Final = {
     "split": ("layer = 'KIND:PARTS'", "layer", "cut"),
@@ -180,6 +182,14 @@ def check(config: Any) -> None:
         message = (
             f"order_seed: a clock ({config.clock}) has an order of its own; use clock "
             "= 'none', or leave order_seed out"
+        )
+        raise ConfigError(message)
+    slept_s = config.dilation * config.service_us / 1e6
+    if config.dilation > 1 and slept_s > MOST_SLEEP_S:
+        message = (
+            f"dilation: {config.dilation:g} x service_us {config.service_us:g} are "
+            f"{slept_s:g} s; a worker that sleeps longer than {MOST_SLEEP_S:g} s may "
+            "be taken for lost; make one of them smaller"
         )
         raise ConfigError(message)
     if config.tu is not None and config.clock != "none":

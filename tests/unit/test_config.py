@@ -133,6 +133,7 @@ def test_a_missing_file_is_named(tmp_path):
     [
         ({"order_seed": 1, "clock": "pipeline"}, "order_seed: a clock .pipeline."),
         ({"dilation": 0.5}, "dilation: 0.5 must be from 1"),
+        ({"dilation": 100, "service_us": 9000}, "are 0.9 s; a worker that sleeps"),
         ({"tu": 1, "clock": "layer"}, "tu: paced playback has no place under a clock"),
         ({"tu": 0}, "tu: 0.0 must be from 0.001"),
         ({"order_seed": -1}, "order_seed: -1 must be from 0"),
