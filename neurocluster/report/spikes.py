@@ -113,8 +113,8 @@ def _point(
     share = float(right.mean())
     low, high = interval(int(right.sum()), len(right))
     axis.errorbar(
-        x, share, [[share - low], [high - share]], fmt=mark, color=colour, ms=6,
-        capsize=3, lw=1.4, label=label or None,
+        x, share, [[max(share - low, 0.0)], [max(high - share, 0.0)]], fmt=mark,
+        color=colour, ms=6, capsize=3, lw=1.4, label=label or None,
     )  # fmt: skip
 
 
