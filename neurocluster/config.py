@@ -44,6 +44,7 @@ class RunConfig:
         recovery_s: How long a run waits for somebody in the place of a lost worker.
         spares: Workers that stand by to take the place of a lost one.
         pin: Bind each worker of this machine to one core, round robin.
+        trace: Record so many frames, packet by packet; 0 is none.
         compare: Compare the results with the dense networks and with one process.
         clock: ``none``; ``pipeline``, ``layer`` (see `member.rounds`); ``frame``: one
             frame in flight.
@@ -87,6 +88,7 @@ class RunConfig:
     recovery_s: float = 30.0
     spares: int = 0
     pin: bool = False
+    trace: int = 0
     compare: bool = True
     clock: ClockMode = "none"
     barrier: BarrierKind = "central"
@@ -162,6 +164,7 @@ class RunConfig:
             "window": str(1 if self.clock == "frame" else self.window),
             "clock": self.clock,
             "barrier": self.barrier,
+            "trace": str(self.trace),
             "max_spikes": str(self.max_spikes),
             "hwm": str(self.hwm),
             "max_linger_us": repr(self.max_linger_us),

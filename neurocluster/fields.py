@@ -16,6 +16,7 @@ MOST_WINDOW: Final = 1024
 MOST_SPIKES: Final = 1 << 20
 MOST_HWM: Final = 1 << 16
 MOST_SPARES: Final = 64
+MOST_TRACE: Final = 1_000_000
 MOST_SLOW: Final = 10_000
 MOST_SLEEP_S: Final = 0.5
 """A link that nobody reads stands still for 2 s at most, and service times vary."""
@@ -104,6 +105,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "recovery_s": (float,),
     "spares": (int,),
     "pin": (bool,),
+    "trace": (int,),
     "compare": (bool,),
     "clock": (str,),
     "barrier": (str,),
@@ -130,6 +132,7 @@ _RANGES: Final = {
     "deadline_s": (0.1, 86400),
     "recovery_s": (0.1, 86400),
     "spares": (0, MOST_SPARES),
+    "trace": (0, MOST_TRACE),
     "offset": (-1000, 1000),
     "max_linger_us": (0, MOST_US),
     "delay_us": (0, MOST_US),

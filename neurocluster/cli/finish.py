@@ -7,7 +7,7 @@ import dataclasses
 import json as json_
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from neurocluster.cli.exits import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, pri
 from neurocluster.cli.resume import Work
 from neurocluster.cli.streaming import Outcome
 from neurocluster.cli.terminal import paper
-from neurocluster.client.results import FrameTable, table_of
+from neurocluster.client.results import Chunk, FrameTable, table_of
 from neurocluster.client.session import Session
 from neurocluster.errors import ClusterStopped, ConfigError
 from neurocluster.results.compare import NOT_COMPARED, compare
+from neurocluster.results.details import write_spans, write_trace
 from neurocluster.results.folder import RunFolder
 from neurocluster.results.part import NAME, Part, identity, join, save
 from neurocluster.results.report import print_report
@@ -161,7 +162,16 @@ def _report(
     labels = work.data.labels
     write_tables(work.folder, part.table, labels, part.links, part.workers, layers)
     work.folder.write_json("summary.json", summary)
+    write_details(work.folder, session, outcome.chunks)
     return summary
+
+
+def write_details(
+    folder: RunFolder, session: Session, chunks: Sequence[Chunk]
+) -> None:  # fmt: skip
+    """Write histograms of the links, and the trace if there is one."""
+    write_spans(folder, session.network, session.details)
+    write_trace(folder, session.network, session.roster, session.details, chunks)
 
 
 def _print(summary: dict[str, Any], part: Part, *, json: bool, quiet: bool) -> None:

@@ -88,6 +88,15 @@ Pin = Annotated[
         help="Bind each worker to one core, round robin; controller and client roam.",
     ),
 ]
+Trace = Annotated[
+    int | None,
+    typer.Option(
+        "--trace",
+        metavar="FRAMES",
+        help="Record every packet and turn of the first frames, in bounded memory; "
+        "'report' makes a timeline of them.",
+    ),
+]
 EngineName = Annotated[
     str | None,
     typer.Option(

@@ -11,7 +11,7 @@ from neurocluster.cli.exits import EXIT_DONE
 from neurocluster.cli.terminal import terminal
 from neurocluster.errors import ConfigError
 
-EXTRA: Final = ("matplotlib", "jinja2")
+EXTRA: Final = ("matplotlib", "jinja2", "hdrh", "perfetto")
 
 
 def report_command(

@@ -23,6 +23,7 @@ from neurocluster.errors import (
     PotentialRangeError,
     WorkerLost,
 )
+from neurocluster.member.details import Detail, from_wire
 from neurocluster.member.state import EXIT_DONE, EXIT_LOST
 from neurocluster.model.graph import Input, Shape
 from neurocluster.wire.control import Control, Kind
@@ -43,6 +44,7 @@ class Course:
         network: What the controller says of the network, once it was prepared.
         roster: Who runs what, once the cluster runs.
         reports: Tables of all members, at the end.
+        details: Pieces of the members' further tables.
         failure: Why the session failed, or None.
         recoveries: What failed and was survived.
         stream: Frames and results, once the cluster runs.
@@ -67,6 +69,7 @@ class Course:
         self.roster: tuple[Mapping[str, Any], ...] = ()
         self.reports: tuple[Mapping[str, Any], ...] = ()
         self.guests = 0, 0
+        self.details: list[Detail] = []
         self.barrier: Mapping[str, Any] = {}
         self.failure: ClusterError | None = None
         self.recoveries: list[Recovery] = []
@@ -176,6 +179,9 @@ class Course:
         kind, body = message.kind, message.body
         if kind is Kind.FRAMES:
             self._reported(message.epoch, body["partition"], body["rows"])
+        elif kind is Kind.DETAILS:
+            if (detail := from_wire(body)) is not None:
+                self.details.append(detail)
         elif kind is Kind.TABLES:
             self.reports = body["reports"]
             self.guests = body["refused"], body["strangers"]

@@ -19,6 +19,7 @@ from neurocluster.errors import (
     ControllerLost,
     WorkerLost,
 )
+from neurocluster.member.details import Detail
 from neurocluster.member.duties import Duties as MemberDuties
 from neurocluster.member.meeting import Meeting
 from neurocluster.member.run import MemberRunner
@@ -196,6 +197,7 @@ class Session:
             if course.failure is None:
                 course.failure = ControllerLost("the controller sent no final tables")
         course.gather()
+        course.details += runner.details()
         runner.close()
         self._runner = None
 
@@ -228,6 +230,11 @@ class Session:
     def reports(self) -> tuple[Mapping[str, Any], ...]:
         """Return the tables of all members, after `close`."""
         return self._course.reports
+
+    @property
+    def details(self) -> list[Detail]:
+        """Return histograms and traces of all members, in pieces, after `close`."""
+        return self._course.details
 
     @property
     def guests(self) -> tuple[int, int]:

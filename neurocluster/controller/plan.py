@@ -37,6 +37,7 @@ class Settings:
         clock: What puts the nodes under a clock; see `member.rounds`.
         order: Seed of the order in which workers handle packets; None: as they arrive.
         barrier: How nodes find that all have done a round; see `member.barriers`.
+        trace: Frames of each epoch that members record; see `member.trace`.
     """
 
     quantizer: Quantizer
@@ -51,6 +52,7 @@ class Settings:
     clock: str = "none"
     order: int | None = None
     barrier: str = "central"
+    trace: int = 0
 
 
 class ClusterPlan:
@@ -102,6 +104,7 @@ class ClusterPlan:
             "linger_us": settings.linger_us,
             "impair": dict(settings.impair),
             "order": settings.order,
+            "trace": settings.trace,
             "clock": {
                 "mode": settings.clock,
                 "depth": self._depths[node],

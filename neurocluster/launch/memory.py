@@ -15,6 +15,7 @@ from neurocluster.config import RunConfig
 from neurocluster.dtypes import CLIENT
 from neurocluster.kernels.tables import layer_sizes
 from neurocluster.link.room import packet_room
+from neurocluster.member.trace import trace_bytes
 from neurocluster.model.convert import FixedNetwork
 from neurocluster.model.dense import BATCH
 from neurocluster.model.memory import (
@@ -121,7 +122,7 @@ class MemoryBound:
         return ProcessMemory(
             name, "worker",
             network=2 * engine.arrays + WORKER_COPIES * weights,
-            window=engine.contexts + engine.outboxes + 2 * engine.reports,
+            window=engine.contexts + engine.outboxes + 2 * engine.reports + self._trace,
             queues=self._queues(name) + CONTROL_BYTES,
             rebuild=engine.contexts + engine.outboxes + engine.reports,
         )  # fmt: skip
@@ -172,11 +173,17 @@ class MemoryBound:
             + max(CONVERTING * largest, self._compare(largest)),
             window=engine
             + in_flight_bytes(pixels, config.window)
-            + open_bytes(len(self.specs), len(plan.links)),
+            + open_bytes(len(self.specs), len(plan.links))
+            + (2 * len(self.specs) + 1) * self._trace,
             queues=self._queues(CLIENT) + CONTROL_BYTES,
             rebuild=engine,
             data=2 * data_bytes + frames * self.frame_bytes,
         )  # fmt: skip
+
+    @property
+    def _trace(self) -> int:
+        """Return what a member's trace takes; the client gets those of all."""
+        return trace_bytes() if self.config.trace else 0
 
     def _compare(self, largest: int) -> int:
         """Return what comparing with one process and the dense networks takes."""

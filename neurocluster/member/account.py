@@ -54,6 +54,13 @@ class Account:
         """Return the messages of strangers that this process has dropped so far."""
         return self._strangers + (data.strangers if data is not None else 0)
 
+    def totals(self, data: DataPath | None) -> Totals:
+        """Return the counters of this session, those of a present epoch included."""
+        totals = copy.deepcopy(self._totals)
+        if data is not None:
+            data.add_to(totals)
+        return totals
+
     def report(self, data: DataPath | None, refused: int) -> dict[str, Any]:
         """Return the tables of this session, those of a present epoch included.
 
@@ -61,9 +68,8 @@ class Account:
             data: Of the present epoch.
             refused: Connections that this process has turned away.
         """
-        totals, spikes = copy.deepcopy(self._totals), self._spikes
+        totals, spikes = self.totals(data), self._spikes
         if data is not None:
-            data.add_to(totals)
             spikes = data.spikes()
         cpu_ns = time.process_time_ns()
         totals.worker |= {

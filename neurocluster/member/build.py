@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from neurocluster.link.buffers import LinkSpec
+from neurocluster.link.tape import turn_functions
 from neurocluster.member.data import EngineLike
 from neurocluster.member.duties import Duties
 
@@ -35,6 +36,8 @@ def build_beside(
         made: EngineLike | Exception
         try:
             made = duties.build(epoch, body, inbound, outbound)
+            if body["settings"].get("trace"):
+                turn_functions()  # compiles, at first
         except Exception as error:  # noqa: BLE001 - handed to the loop
             made = error
         try:

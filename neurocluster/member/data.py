@@ -20,6 +20,7 @@ from neurocluster.member.ordering import Ordering, ordering
 from neurocluster.member.probing import ONE_CLOCK, Asking, Clocks
 from neurocluster.member.processor import Ran, thread_ran
 from neurocluster.member.totals import Totals
+from neurocluster.member.trace import Trace
 from neurocluster.transport.base import Schedule
 from neurocluster.transport.echo import Echo
 from neurocluster.transport.pump import Pump
@@ -185,6 +186,7 @@ class DataPath:
     def start(
         self, on_fault: Callable[[RemoteLinkError], None],
         after_turn: Callable[[], None], hosts: Mapping[str, str],
+        trace: Trace | None = None,
     ) -> None:  # fmt: skip
         """Process packets from now on; links know each other's hosts."""
         self._ran = thread_ran()
@@ -195,8 +197,12 @@ class DataPath:
             clock = self.clocking.start(self._engine, node, self.pump)
             if clock is not None:
                 after_turn = _both(after_turn, clock.turned)
+            handler = self._engine.handler
+            if trace is not None:
+                handler = trace.begin(self._engine.node, self.pump, handler)
+                after_turn = _both(trace.turned, after_turn)
             self.pump.start(
-                self._engine.handler, on_other=self._other, after_turn=after_turn,
+                handler, on_other=self._other, after_turn=after_turn,
                 on_fault=lambda code: on_fault(self._fault(code)),
             )  # fmt: skip
 

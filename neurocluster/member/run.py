@@ -19,9 +19,11 @@ from neurocluster.member.build import build_beside
 from neurocluster.member.clocks import own_clock
 from neurocluster.member.contact import Contact
 from neurocluster.member.data import DataPath, EngineLike
+from neurocluster.member.details import Detail, details, to_wire
 from neurocluster.member.duties import Duties
 from neurocluster.member.meeting import Meeting, Place
 from neurocluster.member.probing import Asking
+from neurocluster.member.trace import Trace
 from neurocluster.transport.sockets import Sockets
 from neurocluster.wire.control import Control, Kind
 from neurocluster.wire.packet import mark_of
@@ -84,6 +86,7 @@ class MemberRunner:
         self._contact = Contact(self._sockets, meeting, self.event)
         self._data: DataPath | None = None
         self._account = Account()
+        self._trace: Trace | None = None
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._due = self._loop.time()
@@ -158,8 +161,11 @@ class MemberRunner:
             case s.CloseData():
                 self._close_data()
             case s.Report():
+                for body in to_wire(self.details()):
+                    self.send(Kind.DETAILS, body)
                 self.send(Kind.REPORT, {"report": self.report()})
                 self._account.forget()
+                self._trace = None
             case s.Deliver(message):
                 self._duties.deliver(message)
             case s.TellTime(message):
@@ -213,6 +219,8 @@ class MemberRunner:
         number = -1 if partition is None else int(partition["index"])
         self._account.epoch, self._account.partition = epoch, number
         self._duties.bound(body, built)
+        if self._trace is None and (frames := body["settings"].get("trace")):
+            self._trace = Trace(frames)
         data = self._data
         self.event(s.Bound(data.endpoint, data.echo, data.clocking.endpoint))
 
@@ -239,7 +247,7 @@ class MemberRunner:
         self._duties.run(roster)
         if self._data is not None:
             hosts = {row["partition"]: row["host"] for row in roster}
-            self._data.start(self._fault, self._duties.after_turn, hosts)
+            self._data.start(self._fault, self._duties.after_turn, hosts, self._trace)
 
     # -- beats and reports ---------------------------------------------------
 
@@ -267,6 +275,11 @@ class MemberRunner:
     def report(self) -> dict[str, Any]:
         """Return the tables of this session: links and process."""
         return self._account.report(self._data, self._sockets.refused)
+
+    def details(self) -> list[Detail]:
+        """Return what this session keeps beside its report."""
+        totals = self._account.totals(self._data)
+        return details(self._account.partition, totals, self._trace)
 
     def _close_data(self) -> None:
         """Close the data sockets; keep what they counted."""

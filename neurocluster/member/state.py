@@ -73,7 +73,7 @@ class Phase(Enum):
 
 
 TO_CLIENT: Final = (
-    Kind.FRAMES, Kind.TABLES, Kind.FAILED, Kind.DRAIN, Kind.LOST,
+    Kind.FRAMES, Kind.DETAILS, Kind.TABLES, Kind.FAILED, Kind.DRAIN, Kind.LOST,
 )  # fmt: skip
 IN_ANY_EPOCH: Final = (Kind.STOP, Kind.END, Kind.REFUSE, *TO_CLIENT)
 """Messages that count whatever epoch they are of: reports may come when it is over."""

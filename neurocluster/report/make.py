@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from neurocluster.errors import ConfigError
+from neurocluster.report.attached import all_files
 from neurocluster.report.experiment import is_experiment, read_experiment
 from neurocluster.report.figure import Drawn, saved, styled
-from neurocluster.report.page import Section, command_of, page
+from neurocluster.report.page import FILES, Section, command_of, page
 from neurocluster.report.parts import Part, parts_of_runs
 from neurocluster.report.run import distinct, read_run
 from neurocluster.report.trials import parts_of_experiments
@@ -30,11 +31,13 @@ class Report:
         html: The page.
         drawn: Its figures.
         files: Bytes of each file of a figure, by name.
+        others: Likewise of files that other programs open.
     """
 
     html: str
     drawn: Sequence[Drawn]
     files: dict[str, bytes]
+    others: dict[str, bytes]
 
 
 def make_report(folders: Sequence[Path], out: Path, progress: Progress) -> Report:
@@ -60,10 +63,11 @@ def make_report(folders: Sequence[Path], out: Path, progress: Progress) -> Repor
     if out != default_out(folders):
         command += ["--out", str(out)]
     files: dict[str, bytes] = {}
-    sections = list(_draw(parts, files, progress))
+    further: dict[str, bytes] = {}
+    sections = list(_draw(parts, files, further, progress))
     html = page(title, sections, command_of(command), out)
     drawn = [found for section in sections for found, _ in section.drawn]
-    return Report(html, drawn, files)
+    return Report(html, drawn, files, further)
 
 
 def default_out(folders: Sequence[Path]) -> Path:
@@ -72,7 +76,10 @@ def default_out(folders: Sequence[Path]) -> Path:
 
 
 def _draw(
-    parts: Sequence[Part], files: dict[str, bytes], progress: Progress
+    parts: Sequence[Part],
+    files: dict[str, bytes],
+    others: dict[str, bytes],
+    progress: Progress,
 ) -> Iterator[Section]:
     """Yield the sections with their figures, whose files are added."""
     total, done = sum(len(part.figures) for part in parts), 0
@@ -84,7 +91,9 @@ def _draw(
             with styled(name):
                 drawn = draw(name)
                 shown.append((drawn, _save(drawn, files)))
-        yield replace(part.section, drawn=shown)
+        found = part.attached()
+        others.update(all_files(found))
+        yield replace(part.section, drawn=shown, attached=found)
 
 
 def _save(drawn: Drawn, files: dict[str, bytes]) -> str:
@@ -104,26 +113,36 @@ def write_report(report: Report, out: Path) -> Path:
     Raises:
         ConfigError: The folder cannot be written.
     """
-    folder = RunFolder(out / FIGURES)
+    _write(out, FIGURES, report.files, (".svg", ".png"))
+    _write(out, FILES, report.others, (".pftrace", ".hlog"))
+    RunFolder(out).write_text(PAGE, report.html)
+    return out / PAGE
+
+
+def _write(
+    out: Path, name: str, files: dict[str, bytes], suffixes: tuple[str, ...]
+) -> None:
+    """Write files into a folder of the report, in place of those that were there."""
+    folder = RunFolder(out / name)
     try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-        for old in folder.path.iterdir():
-            if old.suffix in (".svg", ".png") and old.name not in report.files:
-                old.unlink()
+        if files or folder.path.exists():
+            folder.path.mkdir(parents=True, exist_ok=True)
+            for old in folder.path.iterdir():
+                if old.suffix in suffixes and old.name not in files:
+                    old.unlink()
     except OSError as error:
         message = f"out: cannot write {out}: {error.strerror}; choose another by --out"
         raise ConfigError(message) from error
-    for name, data in report.files.items():
-        with folder.open_binary(name) as file:
+    for inner, data in files.items():
+        with folder.open_binary(inner) as file:
             file.write(data)
-    RunFolder(out).write_text(PAGE, report.html)
-    return out / PAGE
 
 
 def as_json(report: Report, path: Path) -> dict[str, Any]:
     """Return what was made as plain data."""
     return {
         "page": str(path),
+        "files": [str(path.parent / FILES / name) for name in report.others],
         "figures": [
             {
                 "name": drawn.name,

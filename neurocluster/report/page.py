@@ -13,11 +13,14 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
+from neurocluster.report.attached import Attached
 from neurocluster.report.figure import Drawn, inline
 from neurocluster.report.palette import variables, with_variables
 from neurocluster.version import VERSION
 
 TEMPLATE: Final = "page.html"
+FILES: Final = "files"
+"""Folder beside the page of what other programs open."""
 Cell = str | tuple[str, str]
 """Text, or text and a smaller one below it."""
 
@@ -52,6 +55,7 @@ class Section:
         remarks: What must be known when its figures are read.
         tables: Shown before the figures; folded ones behind them.
         drawn: Its figures with their drawings as SVG text; "" without one.
+        attached: Files that other programs open.
     """
 
     title: str
@@ -60,6 +64,7 @@ class Section:
     remarks: Sequence[str] = ()
     tables: Sequence[Table] = ()
     drawn: Sequence[tuple[Drawn, str]] = field(default_factory=list)
+    attached: Sequence[Attached] = ()
 
 
 def page(title: str, sections: Sequence[Section], command: str, out: Path) -> str:
@@ -91,7 +96,17 @@ def _section(section: Section, number: int, out: Path) -> dict[str, Any]:
         "remarks": section.remarks,
         "tables": [t for t in section.tables if not t.folded],
         "folded": [t for t in section.tables if t.folded],
+        "attached": [_attached(found, out) for found in section.attached],
         "figures": [_figure(drawn, svg, out) for drawn, svg in section.drawn],
+    }
+
+
+def _attached(found: Attached, out: Path) -> dict[str, Any]:
+    return {
+        "title": found.title,
+        "sentence": found.sentence,
+        "data": _link(found.data, out),
+        "files": [{"text": k, "to": f"{FILES}/{quote(k)}"} for k in found.files],
     }
 
 

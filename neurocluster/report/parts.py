@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
+from neurocluster.report.attached import Attached, attached
 from neurocluster.report.ends import resolved
 from neurocluster.report.figure import Drawn
 from neurocluster.report.files import Line, number
@@ -29,10 +31,11 @@ Draw = Callable[[str], Drawn]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A section to be, and the figures that it will have, by name."""
+    """A section to be, the figures that it will have, by name, and other files."""
 
     section: Section
     figures: dict[str, Draw]
+    attached: Callable[[], Sequence[Attached]] = tuple
 
 
 def parts_of_runs(runs: Sequence[Run]) -> list[Part]:
@@ -55,11 +58,13 @@ def parts_of_runs(runs: Sequence[Run]) -> list[Part]:
             head.title, head.source, head.again, head.remarks,
             [*head.tables, *_tables(run)],
         )  # fmt: skip
-        return [Part(section, together | _figures(run, ""))]
+        figures = together | _figures(run, "")
+        return [Part(section, figures, lambda: attached(run, ""))]
     each = [
         Part(
             Section(run.name, run.path, _again(run), (), _tables(run)),
             _figures(run, f"{name}-"),
+            partial(attached, run, f"{name}-"),
         )
         for run, name in zip(runs, slugs([run.name for run in runs]), strict=True)
     ]

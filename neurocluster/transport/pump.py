@@ -21,7 +21,10 @@ from neurocluster.transport.outlets import TURN
 
 _OUTBOXES = list(NODE.names or ()).index("outboxes")
 _LINGER_DUE = list(NODE.names or ()).index("linger_due")
-_WAKE, _UNDER_WAY = (list(TURN.names or ()).index(n) for n in ("wake_ns", "under_way"))
+_WAKE, _UNDER_WAY, _TURN_NS, _IDLE_SINCE, _IDLE_CAUSE = (
+    list(TURN.names or ()).index(name)
+    for name in ("wake_ns", "under_way", "turn_ns", "idle_since", "idle_cause")
+)
 
 
 class Pump:
@@ -197,6 +200,14 @@ class Pump:
         """Tell whether the node sleeps, because something makes it slow."""
         hindrance = self._hindrance
         return hindrance is not None and bool(hindrance.pace["resume_ns"].any())
+
+    def last_turn(self) -> tuple[int, int, int]:
+        """Return all time in turns, ns; when the last one ended, and what it waits for.
+
+        The last is an index in `turn.CAUSES`.
+        """
+        fields = self._fields
+        return fields[_TURN_NS], fields[_IDLE_SINCE], fields[_IDLE_CAUSE]
 
     def times(self) -> tuple[int, dict[str, int], list[int]]:
         """Return the time in turns and, by cause, between them, ns; and how often."""

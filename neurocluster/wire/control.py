@@ -63,6 +63,7 @@ class Kind(IntEnum):
     ECHO = 27
     DONE = 28
     OPEN = 29
+    DETAILS = 40
 
 
 OF_ROUNDS: Final = (Kind.DONE, Kind.OPEN)
@@ -114,6 +115,7 @@ SCHEMAS: Final[Mapping[Kind, Mapping[str, type | tuple[type, ...]]]] = {
     Kind.ECHO: {"link": int, "asked_ns": int, "heard_ns": int, "answered_ns": int},
     Kind.DONE: {"round": int, "started": int},
     Kind.OPEN: {"round": int, "started": int},
+    Kind.DETAILS: {"partition": int, "table": str, "missing": int, "rows": bytes},
 }  # fmt: skip
 
 

@@ -65,6 +65,19 @@ MEMBER: Final = {
 """One member; slot is -1 without a wish, counters are those of its last BEAT; what it
 refused and dropped as strangers' counts since its process began."""
 LOST: Final = {"node": str, "pid": int, "host": str, "how": str, "ago_ms": int}
+SPAN_ROW: Final = ("link", "span", "bin", "count")
+PACKET_ROW: Final = (
+    "epoch", "link", "sequence", "frame", "sent", "received", "done", "spikes",
+    "caused", "kernel", "known", "offset", "error",
+)  # fmt: skip
+"""Of a packet: when it was sent by its source's clock, when it came and was handled by
+its receiver's, ns; spikes in it, spikes that it caused, time in kernels; whether the
+source's clock was known, how much it was ahead, and how far that may have been off."""
+TURN_ROW: Final = ("epoch", "begin", "end", "cause")
+"""Of a turn: when it began and ended, ns, and what was waited for then: an index in
+`transport.turn.CAUSES`."""
+DETAILS: Final = {"spans": SPAN_ROW, "packets": PACKET_ROW, "turns": TURN_ROW}
+"""Tables of DETAILS, rows of int64."""
 ROLES: Final = ("worker", "client")
 MOST_NAME: Final = 255
 """Letters of a host's name, a version, a clock."""
@@ -189,6 +202,7 @@ SHAPES: Final[Mapping[str, Check]] = {
     "rows": words_of(1),
     "report": is_report,
     "reports": lambda value: all(map(is_report, value)),
+    "table": lambda value: value in DETAILS,
     "what": lambda value: value in QUESTIONS,
     "role": lambda value: value in ROLES,
     "host": is_name,

@@ -24,6 +24,7 @@ from neurocluster.member.clockwork import Clockwork, clockwork
 from neurocluster.member.dissemination import Dissemination, partners
 from neurocluster.member.hindering import Hindering
 from neurocluster.member.ordering import Ordering, ordering
+from neurocluster.member.trace import Trace
 from neurocluster.model.graph import Graph
 from neurocluster.model.partition import Plan, depths
 from neurocluster.transport.hindrance import Hindrance
@@ -57,10 +58,13 @@ class VirtualCluster:
         barrier_ns: int = 1,
         order_seed: int | None = None,
         tu_s: float | None = None,
+        trace: int = 0,
         **settings,
     ) -> None:
         """Build everything; `run` streams images."""
         self._mode, self._kind = clock, barrier
+        self._mode, self._trace = clock, trace
+        self.traces: dict[str, Trace] = {}
         self.random = random.Random(seed)
         self.seed, self.stall = seed, stall
         self._now = np.zeros(1, np.int64)
@@ -128,8 +132,12 @@ class VirtualCluster:
             wires[link.name].on_send = lambda time, p=pump: self.at(time, p.wake)
         for link in outbound:
             wires[link.name].on_room = lambda p=pump: self.schedule(p.wake)
+        handler = engine.handler
+        if self._trace:
+            self.traces[name] = Trace(self._trace)
+            handler = self.traces[name].begin(engine.node, pump, handler)
         pump.start(
-            engine.handler,
+            handler,
             on_fault=lambda code: self.faults.append(str(engine.fault(code))),
             on_other=lambda _data: self.faults.append(f"{name}: malformed") or 0,
             after_turn=lambda: self._turned(name),
@@ -189,6 +197,8 @@ class VirtualCluster:
         return {row[0]: row[1:] for row in rows}
 
     def _turned(self, name: str) -> None:
+        if name in self.traces:
+            self.traces[name].turned()
         if name == CLIENT:
             self._after()
         else:

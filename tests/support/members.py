@@ -27,6 +27,7 @@ BODIES = {
     },
     Kind.GO: {"roster": ({"partition": "b.0"},)},
     Kind.FRAMES: {"partition": 0, "rows": b""},
+    Kind.DETAILS: {"partition": 0, "table": "spans", "missing": 0, "rows": b""},
     Kind.TABLES: {"reports": (), "refused": 0, "strangers": 0, "barrier": {}},
     Kind.FAILED: {"reason": "r", "partition": None},
     Kind.LOST: {"reason": "r", "partition": None},

@@ -22,10 +22,12 @@ from neurocluster.client.warm import warm_client
 from neurocluster.config import RunConfig
 from neurocluster.controller.connection import read_connection
 from neurocluster.dtypes import CLIENT, I64
+from neurocluster.link.tape import Tape
 from neurocluster.member.meeting import LOOPBACK, Meeting
 from neurocluster.results.tables import link_rows
+from neurocluster.wire.shapes import PACKET_ROW
 from tools.latency.clocks import Wrong
-from tools.latency.tape import Tape, TapedDuties
+from tools.latency.tape import ROOM, TapedDuties, whole
 from tools.latency.wire import HERE, namespace_of
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -74,7 +76,7 @@ class Phase:
         begin_ns: When the first frame was sent, by the real clock.
         frames: How many were finished.
         links: Lines of links.csv.
-        rows: See `tape.COLUMNS`, by number of the link.
+        rows: See `wire.shapes.PACKET_ROW`, by number of the link.
         clocks: By partition, and of the client, how its clock is wrong.
     """
 
@@ -188,7 +190,7 @@ async def run_phase(setting: Setting, folder: Path) -> Phase:
                 wrong=[wrong.seconds, wrong.ppm, wrong.begin_ns],
                 namespace=setting.namespaces,
             )  # fmt: skip
-        own = Tape()
+        own = Tape(ROOM)
         warm_client()
         session = TapedSession(Meeting(endpoint), own)
         if not setting.load:
@@ -207,8 +209,9 @@ async def run_phase(setting: Setting, folder: Path) -> Phase:
     phase.links = link_rows(network, session.reports, session.link_counts())
     names = [partition[0] for partition in network["partitions"]]
     phase.clocks = {CLIENT: REAL} | dict(zip(names, setting.wrongs, strict=True))
-    rows = np.concatenate([own.rows, *map(np.load, tapes)])
-    phase.rows = {k: rows[rows[:, 0] == k] for k in np.unique(rows[:, 0]).tolist()}
+    rows = np.concatenate([whole(own), *map(np.load, tapes)])
+    numbers = rows[:, PACKET_ROW.index("link")]
+    phase.rows = {k: rows[numbers == k] for k in np.unique(numbers).tolist()}
     return phase
 
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 
 from neurocluster.dtypes import I64
+from neurocluster.wire.shapes import PACKET_ROW
 from tools.latency.cluster import Phase
-from tools.latency.tape import COLUMNS
 
 SHARED: Final = "shared"
 TIGHT: Final = 1.5
@@ -18,7 +18,9 @@ TIGHT: Final = 1.5
 one half a trip is some microseconds, no more than what clocks may drift meanwhile."""
 BIN_SHARE: Final = 0.02
 """A histogram's bins are at most 1.6 % wide."""
-LINK, SENT, RECEIVED, KNOWN, OFFSET, ERROR = range(len(COLUMNS))
+SENT, RECEIVED, KNOWN, OFFSET, ERROR = (
+    PACKET_ROW.index(n) for n in ("sent", "received", "known", "offset", "error")
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,10 +16,12 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import uvloop
 
 from neurocluster.controller.run import ControllerOptions, run_controller
 from neurocluster.launch.roles import build_plan, log_to_stderr
+from neurocluster.link.tape import Tape
 from neurocluster.member.meeting import Meeting
 from neurocluster.member.run import MemberRunner
 from neurocluster.member.state import EXIT_LOST, StopAsked
@@ -27,7 +29,7 @@ from neurocluster.version import VERSION
 from neurocluster.worker.run import WorkerDuties
 from neurocluster.worker.warm import warm_worker
 from tools.latency.clocks import Wrong
-from tools.latency.tape import Tape, TapedDuties
+from tools.latency.tape import ROOM, TapedDuties, whole
 
 STDIN: Final = 0
 
@@ -48,7 +50,7 @@ async def worker(arguments: dict[str, Any]) -> int:
     """Run one partition by a wrong clock; leave the tape in a file."""
     wrong = Wrong(*arguments["wrong"])
     clock = wrong.clock(namespace=arguments["namespace"])
-    tape = Tape()
+    tape = Tape(ROOM)
     warm_worker()  # later beats must go on
     runner = MemberRunner(
         TapedDuties(WorkerDuties(clock), tape), "worker",
@@ -67,7 +69,7 @@ async def worker(arguments: dict[str, Any]) -> int:
         return await runner.done
     finally:
         runner.close()
-        tape.save(Path(arguments["tape"]))
+        np.save(Path(arguments["tape"]), whole(tape))
 
 
 def main() -> int:

@@ -9,9 +9,10 @@ from neurocluster.kernels.jit import jit
 from neurocluster.kernels.memory import call1
 from neurocluster.metrics.histogram import BINS, percentile, record
 from neurocluster.results.tables import LINK_COLUMNS
+from neurocluster.wire.shapes import PACKET_ROW
 from tools.latency.clocks import SECOND_NS, Wrong
 from tools.latency.cluster import REAL, Phase, Setting
-from tools.latency.judge import judge, problems
+from tools.latency.judge import KNOWN, judge, problems
 
 BEGIN = 10**13
 FAST, SLOW = Wrong(5000, 50, BEGIN), Wrong(1000, -50, BEGIN)
@@ -71,7 +72,9 @@ def phase(rows, *, wire_us=50, half_trip=60_000):
         received = stamp(SLOW, sent + transit)
         # The offset with which the receiver would tell the very transit.
         exact = transit - (received - stamp(FAST, sent))
-        table.append([3, stamp(FAST, sent), received, 1, exact + off, error])
+        row = {"link": 3, "sent": stamp(FAST, sent), "received": received}
+        row |= {"known": 1, "offset": exact + off, "error": error}
+        table.append([row.get(name, 0) for name in PACKET_ROW])
     found.rows = {3: np.array(table, np.int64)}
     told = [transit + off for transit, off, _ in rows]
     spans = np.zeros(BINS, np.uint32)
@@ -141,9 +144,9 @@ def test_a_table_that_says_other_than_the_packets_is_named(column, value, words)
 
 def test_a_packet_of_an_unknown_clock_is_counted_and_nothing_more():
     found = phase(GOOD)
-    found.rows[3][0, 3] = 0
+    found.rows[3][0, KNOWN] = 0
     (link,) = judge(found)
     assert (len(link.truth), link.unknown) == (2, 1)
-    found.rows[3][:, 3] = 0
+    found.rows[3][:, KNOWN] = 0
     (problem,) = problems(found, judge(found))
     assert problem == "a.0->b.0: nothing was told of any packet"

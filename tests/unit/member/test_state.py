@@ -83,7 +83,7 @@ NEXT |= {(phase, K.STOP): P.ENDED for phase in WELCOMED}
 NEXT |= {(phase, K.END): P.STANDBY for phase in WELCOMED}
 NEXT |= {(phase, K.REFUSE): P.JOINING for phase in WELCOMED}
 NEXT |= {(P.STANDBY, K.PREPARE): P.BUILDING}  # elsewhere it is of the same epoch
-SPEAKS = {K.FRAMES, K.TABLES, K.FAILED, K.DRAIN, K.LOST}
+SPEAKS = {K.FRAMES, K.DETAILS, K.TABLES, K.FAILED, K.DRAIN, K.LOST}
 OF_TIME = {(p, k) for p in (P.BOUND, P.LINKED, P.RUNNING) for k in (K.PROBE, K.ECHO)}
 
 

@@ -41,8 +41,8 @@ SHAPED = {
     "roster": ({"partition": "p", "host": "h", "pid": 1, "endpoint": "e"},),
     "received": bytes(48), "sent": b"", "rows": bytes(40), "report": REPORT,
     "reports": (REPORT, {"inbound": (), "outbound": (), "worker": {}}),
-    "what": "ping", "status": STATUS, "asked_ns": 0, "heard_ns": 2**63 - 1,
-    "answered_ns": 5, "role": "worker",
+    "what": "ping", "table": "spans", "status": STATUS, "asked_ns": 0,
+    "heard_ns": 2**63 - 1, "answered_ns": 5, "role": "worker",
     "barrier": {"rounds": 3, "nodes": (("a.0", 5, 1, 4), ("client", 0, 2, 9))},
     "controller": {
         "pid": 7, "host": "h", "start": 1, "endpoint": "ipc://x", "version": "1",
