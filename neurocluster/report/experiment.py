@@ -16,8 +16,10 @@ ASKED: Final = "experiment.toml"
 CELLS: Final = "cells.csv"
 RESULTS: Final = "results.csv"
 OUTCOMES: Final = "outcomes.json"
-NO_SETTINGS: Final = ("cell", "quantity", "n", "median", "low", "high")
+NEEDED: Final = ("quantity", "n", "median", "low", "high")
+NO_SETTINGS: Final = ("cell", *NEEDED, "mean", "cores", "oversubscribed", "workers")
 """Columns of cells.csv; the others are settings that vary."""
+WORKERS, CASE = "workers", "case"
 Value = int | float | str | None
 OPEN: Final = "open"
 
@@ -148,11 +150,13 @@ def read_experiment(path: Path) -> Experiment:
             "a repetition of each cell first"
         )
         raise ConfigError(message)
-    if missing := [name for name in NO_SETTINGS[1:] if name not in lines[0]]:
+    if missing := [name for name in NEEDED if name not in lines[0]]:
         message = f"{path / CELLS} has no column {missing[0]}"
         raise DataError(message)
-    settings = [name for name in lines[0] if name not in NO_SETTINGS]
-    wanted = asked.get("report", {})
+    wanted = dict(asked.get("report", {}))
+    settings = _settings(asked, lines[0], over_workers=wanted.get("x") == WORKERS)
+    if wanted.get("lines") == CASE and CASE not in settings:
+        del wanted["lines"]  # each case has its number of workers: they are x
     x, by = _axes(wanted, settings, lines, path)
     title = str(wanted.get("title") or path.resolve().name)
     return Experiment(
@@ -178,6 +182,21 @@ def _toml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         message = f"{path} cannot be read: {error}"
         raise DataError(message) from error
+
+
+def _settings(asked: Mapping[str, Any], line: Line, *, over_workers: bool) -> list[str]:
+    """Return the settings by which cells are told apart.
+
+    What a case sets follows from the case; so do cuts from the number of workers, where
+    that is the axis.
+    """
+    cases = asked.get("case", [])
+    given = {key for case in cases if isinstance(case, dict) for key in case}
+    left_out = {*NO_SETTINGS, *(given - set(asked.get("grid", {})) - {"name"})}
+    if over_workers and WORKERS in line:
+        left_out |= {CASE, "split"}
+    found = [name for name in line if name not in left_out]
+    return [WORKERS, *found] if over_workers and WORKERS in line else found
 
 
 def _axes(

@@ -2,12 +2,15 @@
 
 import itertools
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from neurocluster.errors import ConfigError, DataError
+from neurocluster.experiment.file import read_experiment as read_asked
+from neurocluster.experiment.table import cell_columns
 from neurocluster.report.experiment import is_experiment, read_experiment
 from neurocluster.report.figure import saved, styled
 from neurocluster.report.make import make_report
@@ -19,6 +22,7 @@ from neurocluster.report.trials import parts_of_experiments
 from tests.support.experiments import make_experiment
 from tests.support.runs import make_run, write_lines
 
+DELAY = Path(__file__).parents[3] / "configs" / "experiments" / "delay.toml"
 RATE, MEDIAN, _, ACCURACY, _ = QUANTITIES
 
 
@@ -206,3 +210,17 @@ def test_settings_in_words():
     assert label("max_spikes") == "max spikes"
     assert at("delay_us", 1000) == "delay 1,000 us"
     assert at("clock", None) == "clock none"
+
+
+def test_what_is_said_of_cells_is_no_setting(tmp_path):
+    """The columns are those that `experiment.table` writes."""
+    path = make_experiment(tmp_path / "e", {"clock": ("none", "step"), "window": (1,)})
+    columns = cell_columns(read_asked(DELAY))
+    lines = [
+        dict.fromkeys(columns, 1) | {"clock": clock, "delay_us": delay}
+        | {"quantity": "frames_per_second", "mean": 3.0 + delay, "oversubscribed": "x"}
+        for clock in ("none", "layer") for delay in (0, 10)
+    ]  # fmt: skip
+    write_lines(path / "cells.csv", lines)
+    e = read_experiment(path)
+    assert (e.x, e.lines, e.others) == ("delay_us", "clock", [])
