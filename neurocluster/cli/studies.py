@@ -117,7 +117,8 @@ def report(
 
     Several runs are put side by side, with what differs from the first. Of experiments
     it draws what was measured against a setting, with intervals, and sets hypotheses
-    beside their outcomes. It needs the extra: pip install 'neurocluster[report]'.
+    beside their outcomes; of what tools/validate_simulation.py wrote, predictions
+    against measurements. It needs the extra: pip install 'neurocluster[report]'.
 
     Example: neurocluster report runs/20260801-120000-run
     """

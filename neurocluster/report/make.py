@@ -12,9 +12,10 @@ from neurocluster.report.attached import all_files
 from neurocluster.report.experiment import is_experiment, read_experiment
 from neurocluster.report.figure import Drawn, saved, styled
 from neurocluster.report.page import FILES, Section, command_of, page
-from neurocluster.report.parts import Part, parts_of_runs
+from neurocluster.report.parts import Part, parts_of_runs, slugs
 from neurocluster.report.run import distinct, read_run
 from neurocluster.report.trials import parts_of_experiments
+from neurocluster.report.validation import is_validation, part_of
 from neurocluster.report.words import listed
 from neurocluster.results.folder import RunFolder
 
@@ -44,7 +45,7 @@ def make_report(folders: Sequence[Path], out: Path, progress: Progress) -> Repor
     """Read runs and experiments and draw them; write nothing.
 
     Args:
-        folders: Of runs or experiments.
+        folders: Of runs, experiments or validations of the simulation.
         out: Where the report will be written.
         progress: Told what is being done.
 
@@ -54,10 +55,15 @@ def make_report(folders: Sequence[Path], out: Path, progress: Progress) -> Repor
     """
     progress("reading")
     tried = [f for f in folders if is_experiment(f)]
-    runs = distinct([read_run(f) for f in folders if f not in tried])
+    held = [f for f in folders if f not in tried and is_validation(f)]
+    others = [f for f in folders if f not in tried and f not in held]
+    runs = distinct([read_run(f) for f in others])
     experiments = [read_experiment(folder) for folder in tried]
     parts = [*parts_of_experiments(experiments), *parts_of_runs(runs)]
+    slug = slugs(["predicted"] * len(held))
+    parts += [part_of(f, name) for f, name in zip(held, slug, strict=True)]
     names = [e.title for e in experiments] + [run.name for run in runs]
+    names += [f.resolve().name for f in held]
     title = f"neurocluster: {listed(names)}"
     command = ["neurocluster", "report", *map(str, folders)]
     if out != default_out(folders):

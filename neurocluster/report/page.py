@@ -56,6 +56,7 @@ class Section:
         tables: Shown before the figures; folded ones behind them.
         drawn: Its figures with their drawings as SVG text; "" without one.
         attached: Files that other programs open.
+        headline: The finding, in a sentence; empty without one.
     """
 
     title: str
@@ -65,6 +66,7 @@ class Section:
     tables: Sequence[Table] = ()
     drawn: Sequence[tuple[Drawn, str]] = field(default_factory=list)
     attached: Sequence[Attached] = ()
+    headline: str = ""
 
 
 def page(title: str, sections: Sequence[Section], command: str, out: Path) -> str:
@@ -93,6 +95,7 @@ def _section(section: Section, number: int, out: Path) -> dict[str, Any]:
         "id": f"part{number}",
         "source": None if section.source is None else _link(section.source, out),
         "again": section.again,
+        "headline": section.headline,
         "remarks": section.remarks,
         "tables": [t for t in section.tables if not t.folded],
         "folded": [t for t in section.tables if t.folded],
