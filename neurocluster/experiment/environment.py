@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import neurocluster
 from neurocluster.bench.environment import environment
+from neurocluster.experiment.timers import timers
 from neurocluster.results.folder import RunFolder
 
 NAME: Final = "environment.json"
@@ -42,6 +43,7 @@ class Sessions:
         load = machine.pop("load_average")
         self._machine = {
             **machine, "kernel": platform.release(), "commit": commit(),
+            "timers": timers(),
         }  # fmt: skip
         self._now: dict[str, Any] = {
             "started": now(), "ended": None, "load_before": load, "load_after": None,

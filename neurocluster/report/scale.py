@@ -44,6 +44,15 @@ class Scale:
             return float(value)
         return math.log10(value) if value > 0 else self._low - self._gap
 
+    def value(self, place: float) -> float:
+        """Return which number is at a place; across the break it is interpolated."""
+        if not self.log:
+            return place
+        if place < self._low:
+            share = (place - self._low + self._gap) / self._gap
+            return float(share * 10**self._low)
+        return float(10**place)
+
     @property
     def width(self) -> float:
         """Return how far the outermost values are from each other."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from matplotlib.axes import Axes
+
+from neurocluster.report.bounds import RUNS, bound
 from neurocluster.report.curves import (
     CROWDED,
     MOST_PANELS,
@@ -15,9 +18,13 @@ from neurocluster.report.curves import (
 )
 from neurocluster.report.experiment import CELLS, Experiment, Point
 from neurocluster.report.figure import Drawn, canvas
-from neurocluster.report.palette import MUTED, SOFT
+from neurocluster.report.palette import MUTED, SOFT, series
 from neurocluster.report.scale import Scale, at, show
 
+BOUNDED: Final = (
+    "Thinly dotted is the bound of each line: the busiest worker's kernels, one frame "
+    "after the other, and all kernels on the cores there are."
+)
 COUNTS: Final = ("partitions", "workers")
 """Settings over which there is a speed-up."""
 
@@ -34,7 +41,7 @@ def speedup(experiment: Experiment, name: str) -> Drawn:
         for heading, lines in list(panels(e, points).items())[:MOST_PANELS]
     }
     figure, axes = canvas(0.9 + 2.8 * len(groups), rows=len(groups))
-    scale, crowded, said = Scale(e.values(e.x)), False, []
+    scale, crowded, bounded, said = Scale(e.values(e.x)), False, False, []
     numbers = [v for v in e.values(e.x) if isinstance(v, int | float)]
     for axis, (heading, lines) in zip(axes, groups.items(), strict=True):
         crowded |= draw_lines(axis, e, lines, scale, mark=True)
@@ -42,6 +49,7 @@ def speedup(experiment: Experiment, name: str) -> Drawn:
         if ideal:
             places = [scale.place(v) for v in numbers]
             axis.plot(places, ideal, color=MUTED, lw=1.2, ls="-.", label="ideal")
+        bounded |= _draw_bounds(axis, e, points, lines, scale)
         axis.set_ylim(bottom=0)
         axis.set_title(heading, fontsize=9, color=SOFT, loc="left")
         scale.draw(axis, e.x if axis is axes[-1] else "")
@@ -52,9 +60,35 @@ def speedup(experiment: Experiment, name: str) -> Drawn:
         f"The dash-dotted line is ideal. Bars leave out the uncertainty at "
         f"{at(e.x, numbers[0])}."
     )
+    if bounded:
+        said.append(BOUNDED)
+        data.append(e.path / RUNS)
     if crowded:
         said.append(f"{CROWDED} Speed-up there measures sharing, not scaling.")
     return Drawn(name, title, " ".join(said), data, figure)
+
+
+def _draw_bounds(
+    axis: Axes, e: Experiment, points: Sequence[Point], lines: Lines, scale: Scale
+) -> bool:
+    """Draw the bound of each line as a multiple of its base; tell if there is one."""
+    found = False
+    least = e.values(e.x)[0]
+    for k, line in enumerate(e.values(e.lines)):
+        mine = [p.settings for p in lines.get(line, ())]
+        base = [
+            p.median for p in points if p.settings in mine and p.settings[e.x] == least
+        ]
+        told = [(s[e.x], bound(e, s)) for s in mine]
+        known = [(scale.place(x), b) for x, b in told if b is not None]
+        if base and base[0] and known:
+            places, bounds = zip(*known, strict=True)
+            axis.plot(
+                places, [b / base[0] for b in bounds], color=series(k)[0], lw=1.0,
+                ls=(0, (1, 1)), label="bound" if not found else None,
+            )  # fmt: skip
+            found = True
+    return found
 
 
 def scaled(experiment: Experiment, points: Sequence[Point]) -> list[Point]:

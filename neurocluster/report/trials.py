@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
+from neurocluster.report.breakeven import headline
 from neurocluster.report.experiment import ASKED, OPEN, Experiment
 from neurocluster.report.figure import Drawn
+from neurocluster.report.frontier import frontier
 from neurocluster.report.orders import distribution, draws_anew
 from neurocluster.report.page import Section, Table, command_of
 from neurocluster.report.parts import Part, slugs
 from neurocluster.report.ratios import ratio
 from neurocluster.report.speedup import COUNTS, speedup
 from neurocluster.report.trends import QUANTITIES, Quantity, trend
-from neurocluster.report.words import listed, plural
+from neurocluster.report.words import listed, plural, time_text
+
+PAIRS: Final = (
+    ("latency_ns_p50", "frames_per_second"), ("latency_ns_p50", "accuracy_by_count"),
+    ("spikes_per_neuron", "accuracy_by_count"),
+)  # fmt: skip
+"""Quantities that are drawn against each other: across and up."""
 
 
 def parts_of_experiments(experiments: Sequence[Experiment]) -> list[Part]:
@@ -27,18 +36,35 @@ def parts_of_experiments(experiments: Sequence[Experiment]) -> list[Part]:
 
 def _part(e: Experiment, prefix: str) -> Part:
     again = command_of(["neurocluster", "experiment", str(e.path / ASKED)])
-    section = Section(e.title, e.path, again, _remarks(e), _tables(e))
+    said = headline(e)
+    section = Section(
+        e.title, e.path, again, _remarks(e), _tables(e), headline=said and f"{said}."
+    )
     figures: dict[str, Callable[[str], Drawn]] = {}
     for quantity in QUANTITIES:
         name = quantity.name.replace("_", "-")
         figures[f"{prefix}{name}"] = _bound(trend, e, quantity)
-        if f"{quantity.name}_ratio" in e.points:
+        ratios = e.points.get(f"{quantity.name}_ratio", ())
+        if e.lines is not None and any(point.median != 1 for point in ratios):
             figures[f"{prefix}{name}-ratio"] = _bound(ratio, e, quantity)
     if draws_anew(e):
         figures[f"{prefix}distribution"] = lambda name: distribution(e, name)
+    figures |= _frontiers(e, prefix)
     if e.x in COUNTS:
         figures[f"{prefix}speed-up"] = lambda name: speedup(e, name)
     return Part(section, figures)
+
+
+def _frontiers(e: Experiment, prefix: str) -> dict[str, Callable[[str], Drawn]]:
+    """Return figures of one quantity against another, where both vary."""
+    names = {quantity.name: quantity for quantity in QUANTITIES}
+    found: dict[str, Callable[[str], Drawn]] = {}
+    for across, up in PAIRS:
+        values = [{p.median for p in e.points.get(k, [])} for k in (across, up)]
+        if all(len(few) > 1 for few in values):
+            name = f"{prefix}{up}-{across}".replace("_", "-")
+            found[name] = partial(frontier, e, names[across], names[up])
+    return found
 
 
 def _bound(
@@ -68,6 +94,8 @@ def _remarks(e: Experiment) -> list[str]:
                 else "."
             )
         )
+    if (timers := _timers(e)) is not None:
+        said.append(timers)
     statuses = e.statuses()
     if len(statuses) > 1:
         counts = [f"{count} {status}" for status, count in statuses.most_common()]
@@ -76,6 +104,24 @@ def _remarks(e: Experiment) -> list[str]:
     if undecided:
         said.append(f"Neither confirmed nor refuted: {listed(undecided)}.")
     return said
+
+
+def _timers(e: Experiment) -> str | None:
+    """Say how fine the machine's timers are; None where nothing was recorded."""
+    found = e.environment.get("timers")
+    if not isinstance(found, dict):
+        return None
+    source = found.get("clocksource") or "unknown"
+    parts = [f"Clock source {source}"]
+    for key, what in (("resolution_ns", "resolution"), ("slack_ns", "timer slack")):
+        if isinstance(value := found.get(key), int):
+            parts.append(f"{what} {time_text(value)}")
+    if isinstance(late := found.get("late_ns_p99"), int | float):
+        parts.append(f"a sleep ends {time_text(late)} late at most in 99 of 100")
+    return (
+        f"{', '.join(parts)}: delays and service times that are shorter are not "
+        "what was asked for."
+    )
 
 
 def _tables(e: Experiment) -> list[Table]:

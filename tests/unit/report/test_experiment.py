@@ -174,8 +174,8 @@ def test_a_page_of_an_experiment_and_a_run(tmp_path):
     folders = [make_experiment(tmp_path / "e", grid), make_run(tmp_path / "a")]
     seen = []
     report = make_report(folders, tmp_path / "out", seen.append)
-    assert len(report.drawn) == 6 + 10
-    assert seen[-1].startswith("drawing figure 16 of 16")
+    assert len(report.drawn) == 9 + 10
+    assert seen[-1].startswith("drawing figure 19 of 19")
     assert '<td class="refuted">refuted</td>' in report.html
     assert "again by <code>neurocluster experiment" in report.html
     assert "Machine and versions" in report.html
