@@ -80,6 +80,8 @@ def _said(lines: Timeline) -> str:
             f" {plural(packets, 'packet')} and {plural(turns, 'turn')} are missing: "
             "they exceeded the room."
         )
+    if lines.gaps:
+        said += f" Nothing came of {listed(lines.gaps)}: who was lost took it along."
     if lines.unknown:
         said += f" Left out, for their clocks are not known: {listed(lines.unknown)}."
     return said

@@ -79,6 +79,7 @@ class Timeline:
         frames: Frames that the client saw.
         lost: Packets and turns that there was no room for.
         unknown: Processes whose clock is not known; they are left out.
+        gaps: Processes and epochs of which nothing came: they were lost with it.
     """
 
     processes: Sequence[Process]
@@ -86,6 +87,7 @@ class Timeline:
     frames: int
     lost: tuple[int, int]
     unknown: Sequence[str]
+    gaps: Sequence[str] = ()
 
 
 def timeline(trace: TraceFile) -> Timeline:
@@ -112,7 +114,22 @@ def timeline(trace: TraceFile) -> Timeline:
         processes.append(Process(name, hosts[name], clocks.errors[name], tracks))
     lost = [sum(trace.lost[name][k] for name in trace.nodes) for k in range(2)]
     unknown = [name for name in trace.nodes if name not in clocks.errors]
-    return Timeline(processes, arrows, len(trace.frames), (lost[0], lost[1]), unknown)
+    return Timeline(
+        processes, arrows, len(trace.frames), (lost[0], lost[1]), unknown, _gaps(trace)
+    )
+
+
+def _gaps(trace: TraceFile) -> list[str]:
+    """Return who recorded nothing of an epoch in which others did."""
+    epochs = {
+        name: set(rows[:, P["epoch"]].tolist()) for name, rows in trace.packets.items()
+    }
+    everything = sorted(set().union(*epochs.values()))
+    room = [name for name in trace.nodes if not any(trace.lost[name])]
+    return [
+        f"{name} in epoch {epoch}"
+        for epoch in everything for name in room if epoch not in epochs[name]
+    ]  # fmt: skip
 
 
 def _packets(

@@ -99,6 +99,7 @@ def test_what_there_is_no_room_for_is_counted(monkeypatch):
         assert turns.tolist() == all_turns[:7].tolist()
         assert missing == (len(all_packets) - len(packets), len(all_turns) - 7)
     lines = timeline(as_file(cluster, plan, results))
+    assert lines.gaps == []
     assert lines.lost[0] == sum(t.lost[0] for t in cluster.traces.values()) > 0
 
 
@@ -143,3 +144,13 @@ def test_a_perfetto_trace_has_an_arrow_for_each_packet(seed):
         assert received >= sent
     frames = [t for t in names.values() if t == "frames in flight"]
     assert 1 <= len(frames) <= 4  # the window
+
+
+def test_who_was_lost_with_its_rows_is_named():
+    trace = as_file(*traced(3, 4, 100))
+    later = trace.packets["hidden.0"]
+    trace.packets["hidden.0"] = later[:0]
+    lines = timeline(trace)
+    assert lines.gaps == ["hidden.0 in epoch 1"]
+    count = sum(len(rows) for rows in trace.packets.values())
+    assert lines.packets == count
