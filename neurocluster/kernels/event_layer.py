@@ -71,7 +71,7 @@ class Grid:
 
 def is_fast(spec: PartitionSpec) -> bool:
     """Tell whether the fast kernel can run this partition."""
-    if (spec.quantizer, spec.fire) != ("hysteresis", "once"):
+    if (spec.quantizer, spec.fire, spec.batch) != ("hysteresis", "once", False):
         return False
     if spec.kind == "conv2d" and (spec.stride != (1, 1) or not spec.relu):
         return False

@@ -65,6 +65,7 @@ class CompiledLayer:
         level_bytes: Bytes of a cell's level, 2 (fast) or 4.
         most_touched: Most neurons one spike touches.
         most_firings: Most firings of a neuron by one spike.
+        sweep: Tests all neurons at the end of a phase, where spikes do not.
     """
 
     record: Records
@@ -79,6 +80,7 @@ class CompiledLayer:
     raised: bool
     most_touched: int
     most_firings: int
+    sweep: Native | None = None
 
     @property
     def sizes(self) -> LayerSizes:

@@ -151,6 +151,28 @@ def test_neuron(
 
 
 @jit
+def block_of(layer: Records, address: int) -> tuple[int, int, int, int, int, int, int]:
+    """Say which neurons a spike of an address touches.
+
+    Returns:
+        Input channel; kernel row and column over output row and column 0; first row,
+        row behind the last, first column, column behind the last.
+    """
+    channel = address % layer.input_channels
+    ix = address // layer.input_channels % layer.input_columns
+    iy = address // layer.input_channels // layer.input_columns
+    stride_y, stride_x = layer.stride_rows, layer.stride_columns
+    # Output row y lies under kernel row top - y * stride: those with a row in range.
+    top = iy + layer.padding_rows - layer.first_row * stride_y
+    left = ix + layer.padding_columns
+    first_y = max(0, -((layer.kernel_rows - 1 - top) // stride_y))
+    first_x = max(0, -((layer.kernel_columns - 1 - left) // stride_x))
+    last_y = min(top // stride_y + 1, layer.rows)
+    last_x = min(left // stride_x + 1, layer.columns)
+    return channel, top, left, first_y, last_y, first_x, last_x
+
+
+@jit
 def apply_spike(
     layer: Records,
     state: Records,
@@ -168,23 +190,15 @@ def apply_spike(
         pointer(np.uint64(layer.weights_at)), layer.input_channels * taps, np.int32
     )
     levels = carray(pointer(np.uint64(state.levels_at)), total, np.int32)
-    channel = address % layer.input_channels
-    ix = address // layer.input_channels % layer.input_columns
-    iy = address // layer.input_channels // layer.input_columns
     columns, channels = layer.columns, layer.channels
     kernel_columns = layer.kernel_columns
     stride_y, stride_x = layer.stride_rows, layer.stride_columns
-    # Output row y lies under kernel row top - y * stride: those with a row in range.
-    top = iy + layer.padding_rows - layer.first_row * stride_y
-    left = ix + layer.padding_columns
-    first_y = max(0, -((layer.kernel_rows - 1 - top) // stride_y))
-    first_x = max(0, -((kernel_columns - 1 - left) // stride_x))
-    last_y, last_x = min(top // stride_y + 1, layer.rows), left // stride_x + 1
+    channel, top, left, first_y, last_y, first_x, last_x = block_of(layer, address)
     relu, hysteresis = layer.relu, layer.quantizer == HYSTERESIS
     half = ONE >> 1 if layer.quantizer == ROUND else 0
     add = np.int32(sign)
     for y in range(first_y, last_y):
-        for x in range(first_x, min(last_x, columns)):
+        for x in range(first_x, last_x):
             tap = (top - y * stride_y) * kernel_columns + left - x * stride_x
             at = np.uint64(channel * taps + tap * channels)
             first = np.uint64((y * columns + x) * channels)

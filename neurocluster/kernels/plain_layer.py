@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from neurocluster.dtypes import I64, ONE
+from neurocluster.kernels.batch import batch_kernel, batch_sweep
 from neurocluster.kernels.layer import (
     CompiledLayer,
     LayerSizes,
@@ -59,11 +60,15 @@ def plain_layer(spec: PartitionSpec, width: int, out: int) -> CompiledLayer:
         address_columns=spec.output_shape.width, address_channels=out_channels,
         address_channel=spec.channels[0],
     )  # fmt: skip
-    settle = spec.fire == "settle"
+    kernel, start, sweep = plain_kernel, None, None
+    if spec.batch:
+        kernel, sweep = batch_kernel, batch_sweep(out)
+    elif spec.fire == "settle":
+        start = plain_open(out)
     return CompiledLayer(
-        record, arrays, plain_kernel(width, out), plain_reset(),
-        plain_open(out) if settle else None, False, cells, pool_cells,
-        np.arange(cells), False, most_touched(spec), _most_firings(spec),
+        record, arrays, kernel(width, out), plain_reset(), start, False, cells,
+        pool_cells, np.arange(cells), False, most_touched(spec), _most_firings(spec),
+        sweep,
     )  # fmt: skip
 
 

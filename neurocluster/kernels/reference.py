@@ -83,12 +83,23 @@ class SlowPartition:
 
     def open(self) -> list[Spike]:
         """Return the spikes at the start of a frame: with `settle`, test all."""
-        if self.spec.fire == "once":
-            return []
+        return [] if self.spec.fire == "once" else self.sweep()
+
+    def sweep(self) -> list[Spike]:
+        """Test every neuron in ascending address; return what fires.
+
+        At the end of each phase, under the clock `step-batch`.
+        """
         found: list[Spike] = []
         for y, x, c in np.ndindex(*self.level.shape):
             found += self._test(y, x, c)
         return found
+
+    def add(self, address: int, sign: int) -> None:
+        """Take one incoming spike and test nothing, as `step-batch` does."""
+        for y, x, c, weight in self._touched(address):
+            self.potential[y, x, c] += sign * weight
+            self.synops += 1
 
     def apply(self, address: int, sign: int) -> list[Spike]:
         """Take one incoming spike; return what fires, in order."""
@@ -176,3 +187,28 @@ def slow_chain(specs: list[PartitionSpec], inputs: list[int]) -> list[list[Spike
         stages.append(out)
         spikes = out
     return stages
+
+
+def slow_phases(
+    specs: list[PartitionSpec], phases: list[list[int]]
+) -> list[list[list[Spike]]]:
+    """Run one frame through a chain as `step-batch` does.
+
+    Args:
+        specs: Of the chain's stages.
+        phases: Addresses of the input spikes of each phase.
+
+    Returns:
+        By phase, the spikes behind each stage.
+    """
+    chain = [SlowPartition(spec) for spec in specs]
+    found = []
+    for addresses in phases:
+        spikes, stages = [(address, 1) for address in addresses], []
+        for partition in chain:
+            for address, sign in spikes:
+                partition.add(address, sign)
+            spikes = partition.sweep()
+            stages.append(spikes)
+        found.append(stages)
+    return found

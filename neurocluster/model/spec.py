@@ -22,6 +22,7 @@ class PartitionSpec:
         weight: (outputs owned, inputs, rows, columns) or (outputs, inputs) int32.
         initial: (outputs owned,) int32, potential at the start of a frame.
         pools: (kernel, stride) of each pooling layer fused behind.
+        batch: Test all neurons once a phase, and not as each spike comes.
     """
 
     name: str
@@ -47,6 +48,7 @@ class PartitionSpec:
     initial: I32
     window: int
     max_spikes: int
+    batch: bool = False
 
     @property
     def neurons(self) -> int:
@@ -63,6 +65,7 @@ def partition_spec(
     fire: FirePolicy,
     window: int,
     max_spikes: int,
+    batch: bool = False,
 ) -> PartitionSpec:
     """Cut a partition's arrays out of the network."""
     made = fixed.stages[partition.stage]
@@ -93,6 +96,7 @@ def partition_spec(
         initial=np.ascontiguousarray(made.initial[first:last]),
         window=window,
         max_spikes=max_spikes,
+        batch=batch,
     )
 
 
@@ -100,7 +104,7 @@ _PAIRS: Final = ("rows", "channels", "output_rows", "kernel", "stride", "padding
 _SHAPES: Final = ("input_shape", "neuron_shape", "output_shape")
 _PLAIN: Final = (
     "name", "index", "layer", "stage", "is_output", "relu", "quantizer", "fire",
-    "kind", "window", "max_spikes",
+    "kind", "window", "max_spikes", "batch",
 )  # fmt: skip
 
 

@@ -91,6 +91,7 @@ def specs_of(
     offset: float = 0.0,
     window: int = 4,
     max_spikes: int = 16,
+    batch: bool = False,
 ):
     """Return the spec of each partition of a plan."""
     fixed = convert(graph, [threshold], offset)
@@ -102,6 +103,7 @@ def specs_of(
             fire=fire,
             window=window,
             max_spikes=max_spikes,
+            batch=batch,
         )
         for p in plan.partitions
     ]
