@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from neurocluster.dtypes import BarrierKind, ClockMode, FirePolicy, Quantizer
+from neurocluster.dtypes import STEPPED, BarrierKind, ClockMode, FirePolicy, Quantizer
 from neurocluster.errors import ConfigError
 from neurocluster.fields import TABLES, check, normal
 from neurocluster.impairments import Impairments, load_impairments
@@ -46,8 +46,9 @@ class RunConfig:
         pin: Bind each worker of this machine to one core, round robin.
         trace: Record so many frames, packet by packet; 0 is none.
         compare: Compare the results with the dense networks and with one process.
-        clock: ``none``; ``pipeline``, ``layer`` (see `member.rounds`); ``frame``: one
-            frame in flight.
+        clock: ``none``; ``pipeline``, ``layer``, ``step``, ``step-batch``
+            (see `member.rounds`); ``frame``: one frame in flight.
+        phases: Of a frame, under a clock that steps through them.
         barrier: How a clock finds that all have done a round: ``central``, through the
             controller, or ``dissemination``, from node to node.
         delay_us: That each packet takes longer on its link.
@@ -92,6 +93,7 @@ class RunConfig:
     compare: bool = True
     clock: ClockMode = "none"
     barrier: BarrierKind = "central"
+    phases: int = 8
     delay_us: float = 0.0
     jitter_us: float = 0.0
     jitter: str = "exponential"
@@ -120,6 +122,11 @@ class RunConfig:
         made = dataclasses.replace(self, **values)
         check(made)
         return made
+
+    @property
+    def phases_of_frame(self) -> int:
+        """Return the phases of a frame under the clock that is set."""
+        return self.phases if self.clock in STEPPED else 1
 
     def impairments(self) -> Impairments:
         """Return what hinders links and workers, the file's rules last.
@@ -165,6 +172,7 @@ class RunConfig:
             "clock": self.clock,
             "barrier": self.barrier,
             "trace": str(self.trace),
+            "phases": str(self.phases_of_frame),
             "max_spikes": str(self.max_spikes),
             "hwm": str(self.hwm),
             "max_linger_us": repr(self.max_linger_us),

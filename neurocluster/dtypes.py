@@ -25,8 +25,12 @@ Records = npt.NDArray[np.void]
 
 Quantizer = Literal["hysteresis", "floor", "round"]
 FirePolicy = Literal["once", "settle"]
-ClockMode = Literal["none", "pipeline", "layer", "frame"]
+ClockMode = Literal["none", "pipeline", "layer", "frame", "step", "step-batch"]
 BarrierKind = Literal["central", "dissemination"]
+STEP: Final = "step"
+BATCH: Final = "step-batch"
+STEPPED: Final = (STEP, BATCH)
+"""Clocks under which a frame has several phases."""
 
 FRACTION_BITS: Final = 16
 """Fractional bits of weights and potentials (units of the threshold)."""

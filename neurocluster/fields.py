@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from neurocluster.dtypes import BarrierKind, ClockMode, FirePolicy, Quantizer
+from neurocluster.dtypes import BATCH, BarrierKind, ClockMode, FirePolicy, Quantizer
 from neurocluster.errors import ConfigError
 from neurocluster.impairments import JITTERS, MOST_DILATION, MOST_US
 from neurocluster.sizes import parse_size
@@ -18,6 +18,7 @@ MOST_HWM: Final = 1 << 16
 MOST_SPARES: Final = 64
 MOST_TRACE: Final = 1_000_000
 MOST_SLOW: Final = 10_000
+MOST_PHASES: Final = 1024
 MOST_SLEEP_S: Final = 0.5
 """A link that nobody reads stands still for 2 s at most, and service times vary."""
 MOST_SEED: Final = (1 << 63) - 1
@@ -109,6 +110,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "compare": (bool,),
     "clock": (str,),
     "barrier": (str,),
+    "phases": (int,),
     "max_linger_us": (float,),
     "delay_us": (float,),
     "jitter_us": (float,),
@@ -127,6 +129,7 @@ _RANGES: Final = {
     "frames": (1, math.inf),
     "start": (0, math.inf),
     "window": (1, MOST_WINDOW),
+    "phases": (1, MOST_PHASES),
     "max_spikes": (1, MOST_SPIKES),
     "hwm": (1, MOST_HWM),
     "deadline_s": (0.1, 86400),
@@ -179,6 +182,12 @@ def check(config: Any) -> None:
         if getattr(config, key) not in choices:
             message = f"{key}: {getattr(config, key)!r} is none of {', '.join(choices)}"
             raise ConfigError(message)
+    if config.clock == BATCH and config.fire != "once":
+        message = (
+            f"fire: {config.fire!r} does not go with clock {BATCH}, under which a "
+            "neuron fires at most once a phase; leave fire at once, or use clock step"
+        )
+        raise ConfigError(message)
     for partition, factor in config.straggler.items():
         _check_factor(partition, factor)
     if config.order_seed is not None and config.clock not in ("none", "frame"):

@@ -20,10 +20,11 @@ from neurocluster.data.idx import load_dataset
 from neurocluster.dtypes import CLIENT
 from neurocluster.launch.memory import MemoryBound
 from neurocluster.launch.predict import SAMPLE, predict_placement, predict_traffic
+from neurocluster.member.rounds import CLOCKED, LAYER
 from neurocluster.model.convert import FixedNetwork, convert
 from neurocluster.model.load import load_network
 from neurocluster.model.memory import COMPILER_BYTES, ClusterMemory, ProcessMemory
-from neurocluster.model.partition import Partition, Plan, make_plan
+from neurocluster.model.partition import Partition, Plan, depths, make_plan
 from neurocluster.model.placement import check_pins
 from neurocluster.model.split import parse_splits
 from neurocluster.sizes import show_size
@@ -57,6 +58,7 @@ def describe_command(
     memory = bound.cluster(frames=frames_of(config, data), data_bytes=data.nbytes)
     traffic = predict_traffic(config, fixed, plan, data.images[:SAMPLE])
     text = describe_plan(fixed, plan, bound, traffic) | describe_memory(memory)
+    text |= describe_clock(config, plan)
     if hosts:
         place_plan(text, predict_placement(config, fixed, plan, hosts))
     if json:
@@ -93,6 +95,19 @@ def describe_plan(
         "links": links,
         "memory_bytes": sum(line["memory_bytes"] for line in partitions + links),
     }
+
+
+def describe_clock(config: RunConfig, plan: Plan) -> dict[str, Any]:
+    """Return the clock as plain data.
+
+    Rounds are those from a frame's start to its result, where their number is fixed.
+    """
+    phases = config.phases_of_frame
+    ahead = phases + max(depths(plan).values()) if config.clock in CLOCKED else 0
+    return {
+        "clock": config.clock, "phases": phases,
+        "rounds_per_frame": 0 if config.clock == LAYER else ahead,
+    }  # fmt: skip
 
 
 def place_plan(text: dict[str, Any], placement: Mapping[str, str]) -> None:
@@ -182,11 +197,23 @@ def print_plan(console: Console, text: dict[str, Any]) -> None:
         f"{text['neurons']:,} neurons; all queues, states and arrays together need at "
         f"most {text['memory_bytes'] / 2**20:.1f} MiB."
     )
+    if text["clock"] != "none":
+        console.print(_clock_line(text))
     if "spikes_between_hosts" in text:
         spikes = text["spikes_between_hosts"]
         console.print(
             f"{spikes:,.1f} spikes a frame go between hosts, this one included."
         )
+
+
+def _clock_line(text: Mapping[str, Any]) -> str:
+    """Say under which clock the plan would run."""
+    line = f"Clock {text['clock']}"
+    if text["phases"] > 1:
+        line += f", {text['phases']} phases a frame"
+    if text["rounds_per_frame"]:
+        line += f"; {text['rounds_per_frame']} rounds from a frame to its result"
+    return f"{line}."
 
 
 def print_memory(console: Console, memory: ClusterMemory, frames: int) -> None:

@@ -19,8 +19,8 @@ Clock = Annotated[
     str | None,
     typer.Option(
         metavar="MODE",
-        help="Put the workers under a clock, for comparison: none, pipeline, layer or "
-        "frame (one frame in flight).",
+        help="Put the workers under a clock, for comparison: none, pipeline, layer, "
+        "step, step-batch or frame (one frame in flight).",
     ),
 ]
 OrderSeed = Annotated[
@@ -39,6 +39,10 @@ BarrierOption = Annotated[
         help="How a clock finds that all have done a round: central (through the "
         "controller) or dissemination (from node to node).",
     ),
+]
+Phases = Annotated[
+    int | None,
+    typer.Option(help="Phases of a frame under the clocks step and step-batch."),
 ]
 Delay = Annotated[
     float | None,

@@ -9,6 +9,7 @@ import typer
 
 from neurocluster.cli.app import app
 from neurocluster.cli.exits import guarded
+from neurocluster.cli.hindrances import Clock, Phases
 from neurocluster.cli.options import (
     Config,
     Data,
@@ -39,8 +40,8 @@ def describe(
     quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
     split: SplitOption = None, place: Place = None, window: Window = None,
     max_spikes: MaxSpikes = None, hwm: Hwm = None, memory: Memory = None,
-    config: Config = None, engine: EngineName = None, hosts: Hosts = None,
-    json: Json = False,
+    clock: Clock = None, phases: Phases = None, config: Config = None,
+    engine: EngineName = None, hosts: Hosts = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Show layers, partitions, links, memory and predicted traffic; start nothing.
 

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from neurocluster.client.results import Chunk
 from neurocluster.coding.readout import class_by_count
 from neurocluster.config import RunConfig
-from neurocluster.dtypes import I64
+from neurocluster.dtypes import BATCH, I64
 from neurocluster.launch.warm import warm_engines, warm_layers
 from neurocluster.model.convert import FixedNetwork
 from neurocluster.model.partition import Plan
@@ -31,7 +31,10 @@ def warm_with_progress(
     begin, told = time.monotonic(), False
     with console.status("loading kernels") as status:
         warm_engines()
-        for name in warm_layers(fixed, plan, config.quantizer, config.fire):
+        batch = config.clock == BATCH
+        for name in warm_layers(
+            fixed, plan, config.quantizer, config.fire, batch=batch
+        ):
             if time.monotonic() - begin > COMPILING_S and not told:
                 told = True
                 console.print("Compiling kernels; this happens once.")

@@ -28,6 +28,8 @@ from neurocluster.model.graph import Input
 
 STARTED: Final = list(CLIENT.names or ()).index("started")
 START_LIMIT: Final = list(CLIENT.names or ()).index("start_limit")
+PHASE: Final = list(CLIENT.names or ()).index("phase")
+PHASES: Final = list(CLIENT.names or ()).index("phases")
 UNLIMITED: Final = 1 << 62
 REPORT_COUNT: Final = list(CLIENT.names or ()).index("report_count")
 RESULT_COUNT: Final = list(CLIENT.names or ()).index("result_count")
@@ -131,6 +133,7 @@ class Engine:
             "width": outbound[0].width,
             "rank_count": int(ranks.max()) + 1,
             "start_limit": UNLIMITED,
+            "phases": 1,
         }.items():
             self.record[0][name] = value
         addresses = [self.node.record, self.record, self._result]
@@ -176,10 +179,23 @@ class Engine:
         """
         if self.paced:
             return bool(can_start(self._handles))
-        return self.in_flight < self.window and self.started < self._fields[START_LIMIT]
+        free = self.in_flight < self.window and self._fields[PHASE] == 0
+        return free and self.steps < self._fields[START_LIMIT]
+
+    @property
+    def steps(self) -> int:
+        """Return how many phases of frames were sent; frames where each has one."""
+        fields = self._fields
+        ahead = fields[PHASES] - fields[PHASE] if fields[PHASE] else 0
+        return fields[STARTED] * fields[PHASES] - ahead
+
+    def step_through(self, phases: int) -> None:
+        """Send each frame in so many phases from now on."""
+        self._fields[PHASES] = phases
+        self.node.record["phases"] = phases
 
     def let_start(self, limit: int) -> None:
-        """Start frames below a limit only; those offered that may now start do."""
+        """Send steps below a limit only; frames offered that may now start do."""
         self._fields[START_LIMIT] = limit
         self._check(fill(self._handles))
 

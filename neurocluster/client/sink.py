@@ -124,14 +124,14 @@ def receive_packet(node: Records, client: Records, result: I64, size: int) -> in
             potentials[index, U(first) + k] = values[k]
     elif kind == FAILED and (size - HEADER != 8 or result[4] == 0):
         return fault(node, r.BAD_KIND, link_number(node, slot), frame, 8, size - HEADER)
-    elif result[4] and kind == SPIKES:
+    elif result[4] and kind == SPIKES and link.next_phase + 1 == node.phases:
         number = link_number(node, slot)
         return fault(node, r.BAD_KIND, number, frame, POTENTIALS, kind)
     if result[4] == 0:
         return r.MORE
     code = close_link(node, result)
     if code != r.FRAME_CLOSED:
-        return code
+        return min(code, r.MORE)
     if client.result_count == client.result_size:
         return r.FULL
     if client.report_count == client.result_size:

@@ -1,4 +1,8 @@
-"""Start frames: encode images into spikes and pack them; compiled, no I/O."""
+"""Start frames: encode images into spikes and pack them; compiled, no I/O.
+
+Under a clock that steps, a frame's spikes leave phase by phase: the order in which they
+fire, cut into equal parts.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,14 @@ from neurocluster.kernels.memory import pointer, write_word
 from neurocluster.link import records as r
 from neurocluster.link.receiver import now_ns, open_context
 from neurocluster.link.records import CONTEXT, NODE
-from neurocluster.link.sender import close_frame, send_words
+from neurocluster.link.sender import close_frame, close_phase, send_words
 
 U = np.uint64
 
 
 @jit
 def start_frame(node: Records, client: Records, count: int) -> int:
-    """Open the next frame, send its ``count`` words, close it on the links."""
+    """Open the next frame; send its ``count`` words, or those of its first phase."""
     time_ns, frame = now_ns(node), client.started
     client.started += 1
     index = open_context(node, frame, time_ns) % node.window
@@ -37,8 +41,47 @@ def start_frame(node: Records, client: Records, count: int) -> int:
         code = begin(node, client, index, frame, count, time_ns)
         node.linger_due = next_due(node, client, time_ns)
         return code
-    code = send_words(node, index, frame, client.words_at, count, time_ns)
-    return code or close_frame(node, index, frame, time_ns)
+    client.words = count
+    return send_phase(node, client, index, frame, time_ns)
+
+
+@jit
+def send_phase(
+    node: Records, client: Records, index: int, frame: int, time_ns: int
+) -> int:
+    """Send the next phase of the frame that was started last; close what it ends."""
+    count, phases, phase = client.words, client.phases, client.phase
+    first, last = count * phase // phases, count * (phase + 1) // phases
+    words_at = U(client.words_at) + U(first * client.width)
+    code = send_words(node, index, frame, words_at, last - first, time_ns)
+    if code:
+        return code
+    if phase + 1 < phases:
+        client.phase = phase + 1
+        return close_phase(node, index, frame, time_ns)
+    client.phase = 0
+    return close_frame(node, index, frame, time_ns)
+
+
+@jit
+def steps(client: Records) -> int:
+    """Return how many phases were sent, of all frames."""
+    if client.phase == 0:
+        return client.started * client.phases
+    return (client.started - 1) * client.phases + client.phase
+
+
+@jit
+def send_more(node: Records, client: Records) -> int:
+    """Send the next phases of a frame as far as the clock lets them."""
+    frame = client.started - 1
+    slots = carray(pointer(U(node.slots_at)), node.window, np.int64)
+    index = slots[frame % node.window]
+    while client.phase and steps(client) < client.start_limit:
+        code = send_phase(node, client, index, frame, now_ns(node))
+        if code:
+            return code
+    return r.MORE
 
 
 @jit
@@ -81,12 +124,18 @@ def play(node: Records, client: Records) -> int:
 @jit
 def start_offered(node: Records, client: Records) -> int:
     """Start frames of the offered images while the window has room."""
+    if client.phase:
+        code = send_more(node, client)
+        if code or client.phase:
+            return code
     pixels = client.pixels
     while client.image_next < client.image_count and may_start(node, client):
         at = U(client.images_at) + U(client.image_next * pixels)
         client.image_next += 1
         code = start_pixels(node, client, carray(pointer(at), pixels, np.uint8))
-        if code:
+        if code == 0 and client.phase:
+            code = send_more(node, client)
+        if code or client.phase:
             return code
     return r.MORE
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neurocluster.coding.delay import rank_table
-from neurocluster.dtypes import CLIENT, FirePolicy, Quantizer
+from neurocluster.dtypes import BATCH, CLIENT, FirePolicy, Quantizer
 from neurocluster.member.barriers import DISSEMINATION
 from neurocluster.member.dissemination import partners
-from neurocluster.member.rounds import IDLE, LAYER, PIPELINE
+from neurocluster.member.rounds import CLOCKED
 from neurocluster.model.convert import FixedNetwork
 from neurocluster.model.graph import Graph
 from neurocluster.model.partition import Plan, depths
@@ -38,6 +38,7 @@ class Settings:
         order: Seed of the order in which workers handle packets; None: as they arrive.
         barrier: How nodes find that all have done a round; see `member.barriers`.
         trace: Frames of each epoch that members record; see `member.trace`.
+        phases: Of a frame, under a clock that steps through them.
     """
 
     quantizer: Quantizer
@@ -53,6 +54,7 @@ class Settings:
     order: int | None = None
     barrier: str = "central"
     trace: int = 0
+    phases: int = 1
 
 
 class ClusterPlan:
@@ -75,7 +77,7 @@ class ClusterPlan:
     @property
     def clocked(self) -> bool:
         """Tell whether rounds are opened for the nodes."""
-        return self._settings.clock in (PIPELINE, LAYER, IDLE)
+        return self._settings.clock in CLOCKED
 
     @property
     def ticks(self) -> tuple[tuple[str, str], ...]:
@@ -112,6 +114,7 @@ class ClusterPlan:
                 "barrier": settings.barrier if self.clocked else "",
                 "rank": (CLIENT, *self.partitions).index(node),
                 "nodes": 1 + len(self.partitions),
+                "phases": settings.phases,
             },
         }
         body: dict[str, Any] = {
@@ -130,6 +133,7 @@ class ClusterPlan:
         spec = partition_spec(
             self.fixed, partition, quantizer=settings.quantizer, fire=settings.fire,
             window=settings.window, max_spikes=settings.max_spikes,
+            batch=settings.clock == BATCH,
         )  # fmt: skip
         body["partition"] = spec_to_wire(spec)
         return body
@@ -162,6 +166,7 @@ class ClusterPlan:
             "order_seed": self._settings.order,
             "dilation": float(self._settings.impair.get("dilation", 1.0)),
             "barrier": self._settings.barrier,
+            "phases": self._settings.phases,
             "file": network_file(graph),
             "controller": {"host": socket.gethostname(), "pid": os.getpid()},
         }

@@ -12,12 +12,14 @@ from typing import Final
 from neurocluster.client.reports import open_bytes
 from neurocluster.client.room import client_engine_bytes, in_flight_bytes, kept_bytes
 from neurocluster.config import RunConfig
-from neurocluster.dtypes import CLIENT
+from neurocluster.dtypes import BATCH, CLIENT
 from neurocluster.kernels.tables import layer_sizes
 from neurocluster.link.room import packet_room
+from neurocluster.member.clockwork import STASH_BYTES
+from neurocluster.member.rounds import CLOCKED
 from neurocluster.member.trace import trace_bytes
 from neurocluster.model.convert import FixedNetwork
-from neurocluster.model.dense import BATCH
+from neurocluster.model.dense import BATCH as DENSE_BATCH
 from neurocluster.model.memory import (
     ClusterMemory,
     LinkMemory,
@@ -78,6 +80,7 @@ class MemoryBound:
         return partition_spec(
             self._fixed, partition, quantizer=config.quantizer, fire=config.fire,
             window=config.window, max_spikes=config.max_spikes,
+            batch=config.clock == BATCH,
         )  # fmt: skip
 
     def _link(self, link: Link) -> LinkMemory:
@@ -113,6 +116,11 @@ class MemoryBound:
         room = packet_room(link.width, self.config.max_spikes, self._payload(link))
         return slots_of(room) * (room + 16)
 
+    @property
+    def _stash(self) -> int:
+        """Return what a worker may keep for its clock."""
+        return STASH_BYTES if self.config.clock in CLOCKED else 0
+
     # -- processes -------------------------------------------------------------
 
     def worker(self, name: str) -> ProcessMemory:
@@ -123,7 +131,7 @@ class MemoryBound:
             name, "worker",
             network=2 * engine.arrays + WORKER_COPIES * weights,
             window=engine.contexts + engine.outboxes + 2 * engine.reports + self._trace,
-            queues=self._queues(name) + CONTROL_BYTES,
+            queues=self._queues(name) + CONTROL_BYTES + self._stash,
             rebuild=engine.contexts + engine.outboxes + engine.reports,
         )  # fmt: skip
 
@@ -195,7 +203,7 @@ class MemoryBound:
             shape, weight = made.stage.neuron_shape, made.weight
             columns = shape.height * shape.width * weight[0].size
             most = max(most, 2 * columns + 4 * shape.size)
-        return chain + COMPARING * largest + BATCH * 8 * most
+        return chain + COMPARING * largest + DENSE_BATCH * 8 * most
 
     def _weights(self) -> tuple[int, int]:
         """Return the bytes of the whole network, and of its largest layer."""

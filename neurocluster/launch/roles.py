@@ -62,6 +62,7 @@ def build_plan(options: dict[str, str], folder: str) -> ClusterPlan:
         json.loads(options["order_seed"]),
         options["barrier"],
         trace=int(options.get("trace", "0")),
+        phases=int(options["phases"]),
     )
     return ClusterPlan(fixed, plan, settings)
 

@@ -14,13 +14,15 @@ from neurocluster.worker.warm import warm_worker
 
 
 def warm_layers(
-    fixed: FixedNetwork, plan: Plan, quantizer: Quantizer, fire: FirePolicy
-) -> Iterator[str]:
+    fixed: FixedNetwork, plan: Plan, quantizer: Quantizer, fire: FirePolicy, *,
+    batch: bool = False,
+) -> Iterator[str]:  # fmt: skip
     """Compile or load the kernels of each partition; yield its name when done."""
     for partition in plan.partitions:
         spec = partition_spec(
-            fixed, partition, quantizer=quantizer, fire=fire, window=1, max_spikes=1
-        )
+            fixed, partition, quantizer=quantizer, fire=fire, window=1, max_spikes=1,
+            batch=batch,
+        )  # fmt: skip
         width = plan.inbound(partition.name)[0].width
         compile_layer(spec, width, plan.outbound(partition.name)[0].width)
         yield partition.name

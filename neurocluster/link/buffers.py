@@ -122,6 +122,7 @@ class LinkBuffers:
             "link_limit": limit,
             "message_size": body,
             "message_room": body + CONTROL_BYTES,
+            "phases": 1,
         }.items():
             node[name] = value
         for name, array in {

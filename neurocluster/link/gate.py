@@ -1,7 +1,8 @@
 """Hold packets back until a clock lets their frame in; compiled and sans-IO.
 
-A worker under a clock handles packets of frames below a limit. It receives the others
-all the same, and stashes them: senders must be able to finish what the clock waits for.
+A worker under a clock handles packets of steps below a limit: phases of frames, counted
+through, or frames where they have one phase. It receives the others all the same, and
+stashes them: senders must be able to finish what the clock waits for.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from neurocluster.link.receiver import fault, is_canonical
 from neurocluster.wire import packet as w
 
 GATE = record(
-    "limit",  # frames below it may be handled
+    "limit",  # steps below it may be handled
     "stash_at",  # packets, each after its size as int64
     "stash_size",
     "used",  # bytes of the stash
@@ -42,13 +43,20 @@ def frame_of(message_at: int) -> int:
 
 
 @jit
+def step_of(node: Records, message_at: int) -> int:
+    """Return the step of a packet in canonical form."""
+    phase = np.int64(read_big(U(message_at) + U(17), 2))
+    return frame_of(message_at) * node.phases + phase
+
+
+@jit
 def holds_back(gate: Records, node: Records, size: int) -> bool:
     """Tell whether the packet in the message buffer must wait."""
     if not is_canonical(node.message_at, size):
         return False
     if np.int64(read_big(U(node.message_at) + U(4), 4)) != node.epoch:
         return False
-    return frame_of(node.message_at) >= gate.limit
+    return step_of(node, node.message_at) >= gate.limit
 
 
 @jit
@@ -79,7 +87,7 @@ def from_stash(gate: Records, node: Records) -> int:
         at = U(gate.stash_at + U(gate.look))
         size = carray(pointer(at), 1, np.int64)[0]
         room = WORD + (size + WORD - 1) // WORD * WORD
-        if frame_of(at + U(WORD)) < gate.limit:
+        if step_of(node, at + U(WORD)) < gate.limit:
             copy_bytes(U(node.message_at), at + U(WORD), U(size))
             gate.look += room
             gate.packets -= 1
@@ -97,4 +105,5 @@ def from_stash(gate: Records, node: Records) -> int:
 @jit
 def is_done(gate: Records, node: Records) -> bool:
     """Tell whether all that the clock let in was handled and sent."""
-    return node.next_frame >= gate.limit and node.outboxes == 0
+    done = node.next_frame * node.phases + node.next_phase
+    return done >= gate.limit and node.outboxes == 0

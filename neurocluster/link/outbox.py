@@ -23,8 +23,8 @@ U = np.uint64
 
 @jit
 def write_header(
-    at: int, node: Records, link: Records, kind: int, frame: int, close: int,
-    sent_ns: int, held_us: int, size: int,
+    at: int, node: Records, link: Records, kind: int, frame: int, phase: int,
+    close: int, sent_ns: int, held_us: int, size: int,
 ) -> None:  # fmt: skip
     """Write a packet's header at an address, every integer in its widest form."""
     write_big(at, 1, U(0x9B))
@@ -37,7 +37,7 @@ def write_header(
     write_big(at + U(11), 1, U(0xCE))
     write_big(at + U(12), 4, U(frame))
     write_big(at + U(16), 1, U(0xCD))
-    write_big(at + U(17), 2, U(0))
+    write_big(at + U(17), 2, U(phase))
     write_big(at + U(19), 1, U(0xCE))
     write_big(at + U(20), 4, U(link.sequence))
     write_big(at + U(24), 1, U(0xCE))
@@ -70,7 +70,7 @@ def compact(link: Records) -> None:
 
 @jit
 def emit(
-    node: Records, link: Records, kind: int, frame: int, close: int,
+    node: Records, link: Records, kind: int, frame: int, phase: int, close: int,
     payload_at: int, size: int, time_ns: int, held_ns: int,
 ) -> int:  # fmt: skip
     """Append one packet to a link's outbox.
@@ -88,7 +88,8 @@ def emit(
     start = link.outbox_used
     end = start + room
     at = U(link.outbox_at + start)
-    write_header(at, node, link, kind, frame, close, time_ns, held_ns // 1000, size)
+    held_us = held_ns // 1000
+    write_header(at, node, link, kind, frame, phase, close, time_ns, held_us, size)
     if size:
         copy_bytes(at + U(HEADER), U(payload_at), U(size))
     pieces = carray(pointer(U(link.pieces_at)), (link.pieces_size, 2), np.int64)

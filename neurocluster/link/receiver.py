@@ -95,6 +95,7 @@ def open_context(node: Records, frame: int, time_ns: int) -> int:
     context.frame, context.is_open, context.missing = frame, 1, node.inbound_count
     context.failed, context.failed_neuron, context.opened_ns = 0, 0, time_ns
     context.service_ns, context.sent_spikes = 0, 0
+    context.phase, context.waiting = 0, node.inbound_count
     node.open_frames += 1
     node.contexts_peak = max(node.contexts_peak, node.open_frames)
     return index + window
@@ -109,7 +110,7 @@ def free_context(node: Records, index: int, frame: int) -> None:
     free[node.free_count] = index
     node.free_count += 1
     node.open_frames -= 1
-    node.next_frame = frame + 1
+    node.next_frame, node.next_phase = frame + 1, 0
     contexts = carray(pointer(np.uint64(node.contexts_at)), window, CONTEXT)
     contexts[index].is_open = 0
 
@@ -158,11 +159,13 @@ def accept(node: Records, size: int, result: I64) -> int:
     if frame < link.next_close or frame >= node.next_frame + node.window:
         return fault(node, r.BAD_FRAME, number, frame, link.next_close, frame)
     kind = np.int64(read_big(at + np.uint64(2), 1))
-    if kind != SPIKES and kind != POTENTIALS and kind != FAILED:
+    if kind != SPIKES and (
+        (kind != POTENTIALS and kind != FAILED) or link.next_phase + 1 != node.phases
+    ):
         return fault(node, r.BAD_KIND, number, frame, SPIKES, kind)
     phase = np.int64(read_big(at + np.uint64(17), 2))
-    if phase:
-        return fault(node, r.BAD_KIND, number, frame, 0, phase)
+    if phase != link.next_phase:
+        return fault(node, r.BAD_PHASE, number, frame, link.next_phase, phase)
     link.sequence += 1
     link.packets += 1
     link.bytes += size
@@ -245,14 +248,17 @@ def count_words(link: Records, words_at: int, count: int) -> int:
 
 @jit
 def close_link(node: Records, result: I64) -> int:
-    """Take a link's marker for a frame: compare counts, keep order.
+    """Take a link's marker for a frame, or a phase of it: compare counts, keep order.
+
+    Counts are of the frame so far, so the last phase's marker is the frame's.
 
     Args:
         node: NODE.
         result: What `accept` wrote.
 
     Returns:
-        MORE, FRAME_CLOSED when this was the frame's last marker, or a fault.
+        MORE, FRAME_CLOSED when this was the frame's last marker, PHASE_CLOSED when
+        the link has closed another phase than the last, or a fault.
     """
     index, slot, close, frame = result[0], result[1], result[4], result[7]
     links = carray(pointer(np.uint64(node.inbound_at)), node.inbound_count, INBOUND)
@@ -262,6 +268,10 @@ def close_link(node: Records, result: I64) -> int:
         return fault(node, r.BAD_COUNT, link.index, frame, close - 1, received[index])
     if frame != link.next_close:
         return fault(node, r.BAD_ORDER, link.index, frame, link.next_close, frame)
+    if link.next_phase + 1 < node.phases:
+        link.next_phase += 1
+        return r.PHASE_CLOSED
+    link.next_phase = 0
     counted = carray(pointer(np.uint64(link.counted_at)), node.window, np.int64)
     counted[index], received[index] = received[index], 0
     link.next_close = frame + 1

@@ -45,6 +45,8 @@ NODE: Final = record(
     "kernel_ns",
     "handled_frames",
     "contexts_peak",
+    "phases",  # of a frame; 1 unless a clock steps through them
+    "next_phase",  # how many of the oldest open frame's phases are closed
 )
 INBOUND: Final = record(
     "index",
@@ -53,6 +55,7 @@ INBOUND: Final = record(
     "width",
     "sequence",  # of the next packet
     "next_close",  # frame whose marker comes next
+    "next_phase",  # its phase that packets are of
     "received_at",  # int64 (window,): words by context
     "counted_at",  # int64 (window,): the same of a frame that this link has closed
     "spikes",
@@ -107,6 +110,8 @@ CONTEXT: Final = record(
     "opened_ns",
     "service_ns",
     "sent_spikes",
+    "phase",  # that is handled, and sent
+    "waiting",  # inbound links that have not closed this phase
 )
 
 # Results of `receive` and its like; negative values are faults.
@@ -114,6 +119,7 @@ MORE: Final = 0
 FRAME_CLOSED: Final = 1  # of `receiver.close_link`: the last marker came
 NOT_CANONICAL: Final = 2
 STALE: Final = 3
+PHASE_CLOSED: Final = 4  # of `receiver.close_link`: a phase, but not the frame's last
 BAD_LINK: Final = -1
 BAD_SEQUENCE: Final = -2
 BAD_FRAME: Final = -3
@@ -124,6 +130,7 @@ BAD_KIND: Final = -7
 FULL: Final = -8
 BAD_SOCKET: Final = -9
 BAD_STASH: Final = -10
+BAD_PHASE: Final = -11
 FAULTS: Final = {
     BAD_LINK: "packet of a link that is not ours",
     BAD_SEQUENCE: "packet lost, repeated or out of order",
@@ -135,4 +142,5 @@ FAULTS: Final = {
     FULL: "outbox full",
     BAD_SOCKET: "the socket failed",
     BAD_STASH: "more bytes wait for their turn than may",
+    BAD_PHASE: "phase out of order",
 }

@@ -2,8 +2,8 @@
 
 Compiled and sans-IO: packets go into each link's outbox (`link.outbox`). A packet
 leaves when it is full, when the inbox is idle (`flush_partials`; not before it has
-waited ``linger_ns``) or when its frame ends (`close_frame`); the marker rides on the
-frame's last packet.
+waited ``linger_ns``) or when its frame, or a phase of it, ends (`close_frame`,
+`close_phase`); the marker rides on the last packet.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from neurocluster.kernels.memory import copy_bytes, pointer, read_word, write_wo
 from neurocluster.link import records as r
 from neurocluster.link.outbox import emit
 from neurocluster.link.receiver import now_ns
-from neurocluster.link.records import INBOUND, OUTBOUND
+from neurocluster.link.records import CONTEXT, INBOUND, OUTBOUND
 from neurocluster.wire import packet as w
 
 SPIKES = w.SPIKES
+NOT_YET, FRAME, PHASE = 0, 1, 2
+"""What a packet ends on its link."""
 U = np.uint64
 
 
@@ -28,7 +30,7 @@ U = np.uint64
 def emit_pending(
     node: Records, link: Records, context: int, frame: int, closing: int, time_ns: int
 ) -> int:
-    """Send a frame's partial packet on one link; with ``closing`` as its last."""
+    """Send a frame's partial packet on one link; ``closing`` says what it ends."""
     pending = carray(pointer(U(link.pending_count_at)), node.window, np.int64)
     sent = carray(pointer(U(link.sent_at)), node.window, np.int64)
     created = carray(pointer(U(link.created_at)), node.window, np.int64)
@@ -38,12 +40,20 @@ def emit_pending(
     held = time_ns - created[context] if count else 0
     size = count * link.width
     row = U(link.pending_at + context * node.max_spikes * link.width)
-    code = emit(node, link, SPIKES, frame, close, row, size, time_ns, held)
+    phase = phase_of(node, context)
+    code = emit(node, link, SPIKES, frame, phase, close, row, size, time_ns, held)
     node.partials -= count > 0
     pending[context] = 0
-    if closing:
+    if closing == FRAME:
         count_closed(node, link, context)
     return code
+
+
+@jit
+def phase_of(node: Records, context: int) -> int:
+    """Return the phase that a context's packets are of."""
+    contexts = carray(pointer(U(node.contexts_at)), node.window, CONTEXT)
+    return contexts[context].phase
 
 
 @jit
@@ -117,7 +127,7 @@ def append(
         if filled == node.max_spikes:
             pending[context] = filled
             node.partials += not was_partial
-            code = emit_pending(node, link, context, frame, 0, time_ns)
+            code = emit_pending(node, link, context, frame, NOT_YET, time_ns)
             if code:
                 return code
             filled, was_partial = np.int64(0), False
@@ -213,7 +223,7 @@ def flush_partials(node: Records) -> int:
             link = links[k]
             counts = carray(pointer(U(link.pending_count_at)), window, np.int64)
             if counts[context] and not lingers(node, link, context, time_ns):
-                code = emit_pending(node, link, context, frame, 0, time_ns)
+                code = emit_pending(node, link, context, frame, NOT_YET, time_ns)
                 if code:
                     return code
         if node.partials == 0:
@@ -226,9 +236,22 @@ def close_frame(node: Records, context: int, frame: int, time_ns: int) -> int:
     """Close a frame on every outgoing link; its last packet carries the marker."""
     links = carray(pointer(U(node.outbound_at)), node.outbound_count, OUTBOUND)
     for k in range(node.outbound_count):
-        code = emit_pending(node, links[k], context, frame, 1, time_ns)
+        code = emit_pending(node, links[k], context, frame, FRAME, time_ns)
         if code:
             return code
+    return r.MORE
+
+
+@jit
+def close_phase(node: Records, context: int, frame: int, time_ns: int) -> int:
+    """Close a phase on every outgoing link; what follows is of the next one."""
+    links = carray(pointer(U(node.outbound_at)), node.outbound_count, OUTBOUND)
+    for k in range(node.outbound_count):
+        code = emit_pending(node, links[k], context, frame, PHASE, time_ns)
+        if code:
+            return code
+    contexts = carray(pointer(U(node.contexts_at)), node.window, CONTEXT)
+    contexts[context].phase += 1
     return r.MORE
 
 
@@ -244,12 +267,13 @@ def close_with(
         pending = carray(pointer(U(link.pending_count_at)), node.window, np.int64)
         sent = carray(pointer(U(link.sent_at)), node.window, np.int64)
         if pending[context]:
-            code = emit_pending(node, link, context, frame, 0, time_ns)
+            code = emit_pending(node, link, context, frame, NOT_YET, time_ns)
             if code:
                 return code
+        phase = phase_of(node, context)
         close = sent[context] + 1
         count_closed(node, link, context)
-        code = emit(node, link, kind, frame, close, payload_at, size, time_ns, 0)
+        code = emit(node, link, kind, frame, phase, close, payload_at, size, time_ns, 0)
         if code:
             return code
     return r.MORE

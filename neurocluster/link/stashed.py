@@ -26,7 +26,8 @@ def add_stashed(gate_at: int, node_at: int, counts: I64) -> None:
     Args:
         gate_at: Address of GATE.
         node_at: Address of NODE.
-        counts: (inbound links, 2) int64: spikes and markers, added to.
+        counts: (inbound links, 2) int64: spikes and markers of frames, added
+            to.
     """
     gate = carray(pointer(U(gate_at)), 1, GATE)[0]
     node = carray(pointer(U(node_at)), 1, NODE)[0]
@@ -45,6 +46,7 @@ def add_stashed(gate_at: int, node_at: int, counts: I64) -> None:
         if slot >= 0:
             if np.int64(read_big(packet + U(2), 1)) == SPIKES:
                 counts[slot, 0] += (size - HEADER) // links[slot].width
-            if np.int64(read_big(packet + U(25), 4)):
+            last = np.int64(read_big(packet + U(17), 2)) + 1 == node.phases
+            if last and np.int64(read_big(packet + U(25), 4)):
                 counts[slot, 1] += 1
         here += WORD + (size + WORD - 1) // WORD * WORD

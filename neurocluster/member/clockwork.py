@@ -23,15 +23,18 @@ class Starter(Protocol):
     """What the clock needs of the client's engine."""
 
     @property
-    def started(self) -> int:
-        """Return how many frames were started."""
+    def steps(self) -> int:
+        """Return how many steps were started; see `member.rounds`."""
 
     @property
     def in_flight(self) -> int:
-        """Return how many of them have no result."""
+        """Return how many frames have no result."""
+
+    def step_through(self, phases: int) -> None:
+        """Send each frame in so many phases."""
 
     def let_start(self, limit: int) -> None:
-        """Start frames below a limit only."""
+        """Start steps below a limit only."""
 
 
 class Clockwork(Protocol):
@@ -73,7 +76,7 @@ class WorkerClock:
         self.turned()
 
     def opened(self, number: int, started: int) -> None:
-        """Let in the frames of a round that opens."""
+        """Let in the packets of a round that opens."""
         if number != self._rounds.number + 1:
             return
         self._rounds.opened(number, started)
@@ -103,7 +106,7 @@ class WorkerClock:
 
 
 class ClientClock:
-    """Hold back the frames that the client would start."""
+    """Hold back what the client would start."""
 
     def __init__(
         self, engine: Starter, rounds: ClientRounds, pump: Pump, barrier: Barrier
@@ -115,12 +118,12 @@ class ClientClock:
         engine.let_start(rounds.limit)
 
     def opened(self, number: int, started: int) -> None:
-        """Let frames of a round that opens start."""
+        """Let what is of a round that opens start."""
         del started
         engine, rounds = self._engine, self._rounds
         if number != rounds.number + 1:
             return
-        rounds.opened(number, engine.started, engine.in_flight)
+        rounds.opened(number, engine.steps, engine.in_flight)
         engine.let_start(rounds.limit)
         self._barrier.forget()
         self._pump.turn()
@@ -133,8 +136,12 @@ class ClientClock:
         if rounds.limit != before:
             engine.let_start(rounds.limit)
             self._pump.wake()
-        if rounds.is_done(engine.started, engine.in_flight):
-            self._barrier.tell(rounds.number, engine.started)
+        if rounds.is_done(engine.steps, engine.in_flight):
+            before = rounds.limit
+            rounds.closed(engine.steps)
+            if rounds.limit != before:
+                engine.let_start(rounds.limit)
+            self._barrier.tell(rounds.number, engine.steps)
 
     def progress(self) -> list[int]:
         """Return how far the client and its ticks are."""
@@ -158,9 +165,12 @@ def clockwork(
         settings: Of PREPARE.
         barrier: Is told when a round is done.
     """
-    rounds = rounds_of(settings)
+    rounds, phases = rounds_of(settings), settings["clock"]["phases"]
     if isinstance(rounds, ClientRounds):
-        return ClientClock(cast("Starter", engine), rounds, pump, barrier)
+        starter = cast("Starter", engine)
+        starter.step_through(phases)
+        return ClientClock(starter, rounds, pump, barrier)
     if isinstance(rounds, WorkerRounds):
+        node.record["phases"] = phases
         return WorkerClock(node, rounds, pump, barrier)
     return None

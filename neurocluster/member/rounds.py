@@ -4,6 +4,10 @@ A round opens for all nodes at once, when all have done the one before. What the
 starts in a round a partition at depth d (links from the client, by the longest path)
 may handle d rounds later: every partition works on its own frame (`pipeline`), or one
 layer works on all frames in flight while the others rest (`layer`).
+
+In `step` and `step-batch` a round is of one phase of a frame, and what is started are
+steps: phases, counted through all frames. With one phase a frame a step is a frame, and
+`step` is `pipeline`.
 """
 
 from __future__ import annotations
@@ -12,22 +16,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from neurocluster.dtypes import STEPPED
+
 PIPELINE: Final = "pipeline"
 LAYER: Final = "layer"
 IDLE: Final = "idle"
 """Round 0 lets frames start, the others are done at once: so a barrier is measured."""
 NEVER: Final = 1 << 62
 """Rounds until the client of an idle cluster may start frames again."""
+CLOCKED: Final = (PIPELINE, LAYER, *STEPPED, IDLE)
+"""Modes in which rounds are opened."""
 
 
 @dataclass(slots=True)
 class WorkerRounds:
-    """Know which frames a partition may handle.
+    """Know which steps a partition may handle.
 
     Attributes:
         depth: Of the partition; at least 1.
         number: Of the present round.
-        limit: Frames below it may be handled.
+        limit: Steps below it may be handled.
     """
 
     depth: int
@@ -36,7 +44,7 @@ class WorkerRounds:
     _started: dict[int, int] = field(default_factory=dict)
 
     def opened(self, number: int, started: int) -> None:
-        """Take a round; so many frames were started in those before."""
+        """Take a round; so many steps were started in those before."""
         self.number = number
         self._started[number - 1] = started
         self.limit = self._started.pop(number - self.depth, self.limit)
@@ -44,14 +52,14 @@ class WorkerRounds:
 
 @dataclass(slots=True)
 class ClientRounds:
-    """Know how many frames the client may start.
+    """Know how many steps the client may start.
 
     Attributes:
-        mode: ``pipeline`` or ``layer``.
+        mode: One of `CLOCKED`.
         deepest: Depth of the deepest partition.
         window: Frames in flight.
         number: Of the present round.
-        limit: Frames below it may be started.
+        limit: Steps below it may be started.
     """
 
     mode: str
@@ -68,8 +76,8 @@ class ClientRounds:
 
         Args:
             number: Of the round.
-            started: Frames that the client has started.
-            in_flight: How many of them have no result.
+            started: Steps that the client has started.
+            in_flight: How many frames have no result.
         """
         self._empty = self._empty + 1 if started == self._base else 0
         self.number, self._base, self.limit = number, started, started
@@ -80,14 +88,19 @@ class ClientRounds:
         """Move the limit if the round now lets frames start."""
         if self._open or not self._starts:
             return
-        if self.mode == PIPELINE:
+        if self.mode != LAYER:
             self._open, self.limit = True, self._base + 1
         elif in_flight == 0:  # all of the batch before has its results
             self._open, self.limit = True, self._base + self.window
 
+    def closed(self, started: int) -> None:
+        """Take that the round is told to be done: what starts now is of the next."""
+        if self.mode != LAYER:
+            self.limit = started
+
     @property
     def _starts(self) -> bool:
-        return self.mode == PIPELINE or self.number % (self.deepest + 1) == 0
+        return self.mode != LAYER or self.number % (self.deepest + 1) == 0
 
     def is_done(self, started: int, in_flight: int) -> bool:
         """Tell whether the client has done this round.
@@ -97,7 +110,7 @@ class ClientRounds:
         """
         if not self._starts:
             return True
-        empty = self.mode == PIPELINE and in_flight > 0 and self._empty <= self.deepest
+        empty = self.mode != LAYER and in_flight > 0 and self._empty <= self.deepest
         return self._open and (started > self._base or empty)
 
 
@@ -108,7 +121,7 @@ def rounds_of(settings: Mapping[str, Any]) -> WorkerRounds | ClientRounds | None
         settings: Of PREPARE: window, clock (mode, depth, deepest).
     """
     clock = settings["clock"]
-    if clock["mode"] not in (PIPELINE, LAYER, IDLE):
+    if clock["mode"] not in CLOCKED:
         return None
     if clock["depth"] == 0 and clock["mode"] == IDLE:
         return ClientRounds(LAYER, NEVER, settings["window"])

@@ -118,6 +118,7 @@ def summarise(
         "dilation": network.get("dilation", 1.0),
         "tu_seconds": tu,
         "barrier": barrier_lines(barrier, network.get("barrier", "central")),
+        "phases": network.get("phases", 1),
         "window": network["window"],
         "workers": workers,
         "cores": cores,

@@ -177,7 +177,7 @@ class Cluster:
             settings = {
                 "window": self.work.window,
                 "clock": {
-                    "mode": self.work.clock, "depth": self._depths[name],
+                    "mode": self.work.clock, "phases": 1, "depth": self._depths[name],
                     "deepest": max(self._depths.values()),
                 },
             }  # fmt: skip

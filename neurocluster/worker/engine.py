@@ -61,11 +61,12 @@ class Engine:
         self._reports = np.zeros((REPORTS, width), np.uint64)
         self._result = np.zeros(8, np.int64)
         self.record: Records = np.zeros(1, ENGINE)
-        start = self.layer.start
+        start, sweep = self.layer.start, self.layer.sweep
         for name, value in {
             "kernel_at": self.layer.kernel.address,
             "reset_at": self.layer.reset.address,
             "start_at": start.address if start is not None else 0,
+            "sweep_at": sweep.address if sweep is not None else 0,
             "layer_at": self.layer.record.ctypes.data,
             "states_at": self.states.ctypes.data,
             "scratch_at": self._scratch.ctypes.data,

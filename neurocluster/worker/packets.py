@@ -22,9 +22,10 @@ from neurocluster.link.receiver import (
     now_ns,
     record_service,
 )
-from neurocluster.link.records import CONTEXT, NODE
+from neurocluster.link.records import CONTEXT, INBOUND, NODE
 from neurocluster.link.sender import (
     close_frame,
+    close_phase,
     close_with,
     flush_partials,
     send_words,
@@ -37,6 +38,8 @@ U = np.uint64
 SPIKES, POTENTIALS, FAILED = w.SPIKES, w.POTENTIALS, w.FAILED
 HEADER = w.HEADER_BYTES
 STATE_BYTES = STATE.itemsize
+EVENTS, START, SWEEP = 0, 1, 2
+"""Kernels: of arriving spikes, at the start of a frame, at the end of a phase."""
 
 
 @jit
@@ -46,12 +49,13 @@ def run_kernel(
 ) -> int:  # fmt: skip
     """Call a kernel, taking its time; return the words it wrote."""
     begin = now_ns(node)
-    target = engine.start_at if function == 1 else engine.kernel_at
     last = engine.scratch_at
-    if function == 1:
-        written = call5(target, engine.layer_at, U(state), U(0), U(0), last)
-    else:
+    if function == EVENTS:
+        target = engine.kernel_at
         written = call5(target, engine.layer_at, U(state), U(words), U(count), last)
+    else:
+        target = engine.start_at if function == START else engine.sweep_at
+        written = call5(target, engine.layer_at, U(state), U(0), U(0), last)
     spent = now_ns(node) - begin
     context.service_ns += spent
     node.kernel_ns += spent
@@ -96,7 +100,7 @@ def receive_packet(node: Records, engine: Records, result: I64, size: int) -> in
     context = contexts[index]
     state = state_address(engine, index)
     if result[6] and engine.start_at:
-        written = run_kernel(node, engine, context, 1, state, 0, 0)
+        written = run_kernel(node, engine, context, START, state, 0, 0)
         code = send_words(node, index, frame, engine.scratch_at, written, time_ns)
         if code:
             return code
@@ -106,7 +110,7 @@ def receive_packet(node: Records, engine: Records, result: I64, size: int) -> in
         return fault(node, r.BAD_KIND, number, frame, SPIKES, kind)
     if words and not context.failed:
         at = node.message_at + U(HEADER)
-        written = run_kernel(node, engine, context, 0, state, at, words)
+        written = run_kernel(node, engine, context, EVENTS, state, at, words)
         if written:
             code = send_words(node, index, frame, engine.scratch_at, written, time_ns)
             if code:
@@ -114,12 +118,58 @@ def receive_packet(node: Records, engine: Records, result: I64, size: int) -> in
     if result[4] == 0:
         return r.MORE
     code = close_link(node, result)
+    if code == r.PHASE_CLOSED:
+        return finish_phase(node, engine, context, state, result)
     if code != r.FRAME_CLOSED:
         return code
     if frame != node.next_frame:
         number = link_number(node, result[1])
         return fault(node, r.BAD_ORDER, number, frame, node.next_frame, frame)
+    if engine.sweep_at:
+        code = sweep(node, engine, context, state, index, frame)
+        if code:
+            return code
     return finish_frame(node, engine, context, state, index, frame)
+
+
+@jit
+def sweep(
+    node: Records, engine: Records, context: Records, state_at: int, index: int,
+    frame: int,
+) -> int:  # fmt: skip
+    """Test all neurons, once all spikes of a phase are added; send what fires."""
+    if context.failed:
+        return r.MORE
+    written = run_kernel(node, engine, context, SWEEP, state_at, 0, 0)
+    time_ns = now_ns(node)
+    return send_words(node, index, frame, engine.scratch_at, written, time_ns)
+
+
+@jit
+def finish_phase(
+    node: Records, engine: Records, context: Records, state_at: int, result: I64
+) -> int:
+    """Close a phase on the outgoing links once all incoming ones have closed it.
+
+    No link is a phase ahead of the others: the gate lets one phase in after the other.
+    """
+    index, frame = result[0], result[7]
+    links = carray(pointer(U(node.inbound_at)), node.inbound_count, INBOUND)
+    link = links[result[1]]
+    if link.next_phase != context.phase + 1:
+        expected = context.phase + 1
+        return fault(node, r.BAD_PHASE, link.index, frame, expected, link.next_phase)
+    context.waiting -= 1
+    if context.waiting:
+        return r.MORE
+    context.waiting = node.inbound_count
+    if engine.sweep_at:
+        code = sweep(node, engine, context, state_at, index, frame)
+        if code:
+            return code
+    code = close_phase(node, index, frame, now_ns(node))
+    node.next_phase = context.phase
+    return code
 
 
 @jit

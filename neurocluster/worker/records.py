@@ -14,7 +14,7 @@ from neurocluster.wire.shapes import FRAME_ROW
 REPORT_FIELDS: Final = len(FRAME_ROW)
 """Columns of a report before those of the links."""
 ENGINE: Final = record(
-    "kernel_at", "reset_at", "start_at", "layer_at", "states_at", "scratch_at",
-    "partition", "is_output", "neurons", "neuron_cells_at", "fast", "raised",
-    "reports_at", "report_count", "report_size", "report_width", "output_at",
+    "kernel_at", "reset_at", "start_at", "sweep_at", "layer_at", "states_at",
+    "scratch_at", "partition", "is_output", "neurons", "neuron_cells_at", "fast",
+    "raised", "reports_at", "report_count", "report_size", "report_width", "output_at",
 )  # fmt: skip

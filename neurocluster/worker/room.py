@@ -70,7 +70,9 @@ def engine_room(
 
 
 def most_words(spec: PartitionSpec, touched: int, firings: int) -> int:
-    """Return the most spikes that one packet, or the start of a frame, can cause.
+    """Return the most spikes that a packet, or the end of a phase, can cause.
+
+    The start of a frame causes no more.
 
     Args:
         spec: The partition.
@@ -84,6 +86,8 @@ def most_words(spec: PartitionSpec, touched: int, firings: int) -> int:
     if spec.fire == "settle":
         most = int(np.abs(spec.initial.astype(np.int64)).max(initial=0)) // ONE + 2
         words = max(words, spec.neurons * most * fan)
+    if spec.batch:
+        words = max(words, spec.neurons * fan)
     return words
 
 

@@ -51,6 +51,17 @@ def test_real_engines_and_pumps_recover(first):
         assert not found, f"seed {seed}: {found}\n{scenario}"
 
 
+@pytest.mark.parametrize("clock", [("pipeline", 1), ("step", 3)])
+def test_clusters_under_a_clock_recover(clock):
+    """Members are lost in the middle of frames, and of phases."""
+    for seed in range(25):
+        drawn = draw(seed)
+        faults = tuple(f for f in drawn.faults if f.kind != "poison")
+        scenario = replace(drawn, graph="chain", frames=4 * drawn.frames, faults=faults)
+        found = problem(scenario, Compiled(scenario, *clock))
+        assert not found, f"seed {seed}: {found}\n{scenario}"
+
+
 @pytest.mark.parametrize("first", range(0, 300, 50))
 def test_a_path_that_is_cut_is_led_around_where_spares_stand_by(first):
     """Two hosts reach the controller and not each other; a spare is on each host."""

@@ -55,6 +55,7 @@ class VirtualCluster:
         linger_us: float = 0,
         clock: str = "none",
         barrier: str = "central",
+        phases: int = 1,
         barrier_ns: int = 1,
         order_seed: int | None = None,
         tu_s: float | None = None,
@@ -62,8 +63,8 @@ class VirtualCluster:
         **settings,
     ) -> None:
         """Build everything; `run` streams images."""
-        self._mode, self._kind = clock, barrier
-        self._mode, self._trace = clock, trace
+        self._mode, self._kind, self._phases = clock, barrier, phases
+        self._trace = trace
         self.traces: dict[str, Trace] = {}
         self.random = random.Random(seed)
         self.seed, self.stall = seed, stall
@@ -84,7 +85,10 @@ class VirtualCluster:
         self.barrier.begin(self._nodes)
         self.disseminated: dict[str, Disseminated] = {}
         self.clocks: dict[str, Clockwork] = {}
-        specs = specs_of(graph, plan, window=window, max_spikes=max_spikes, **settings)
+        specs = specs_of(
+            graph, plan, window=window, max_spikes=max_spikes,
+            batch=clock == "step-batch", **settings,
+        )  # fmt: skip
         wires = {}
         for link in plan.links:
             special = tamper is not None and tamper[0] == link.name
@@ -149,7 +153,7 @@ class VirtualCluster:
 
     def _put_under_clock(self, name: str, engine) -> None:
         told = {"mode": self._mode, "depth": self._depths[name]}
-        told["deepest"] = max(self._depths.values())
+        told |= {"deepest": max(self._depths.values()), "phases": self._phases}
         if self._kind == DISSEMINATION:
             barrier = self._disseminated(name)
         else:

@@ -21,7 +21,7 @@ LINKS = (
 PARTITIONS = ("client", "conv1.0", "conv1.1", "fc1.0")
 SUMMARY = {
     "schema": 1, "network": "small", "quantizer": "hysteresis", "fire_policy": "once",
-    "thresholds": [0.7, 0.7], "offset": 0.0, "clock": "none", "window": 16,
+    "thresholds": [0.7, 0.7], "offset": 0.0, "clock": "none", "phases": 1, "window": 16,
     "workers": 3, "cores": 8, "oversubscribed": False, "frames": 100,
     "frames_failed": 0, "frames_unreported": 0, "recoveries": [],
     "strangers": {"connections_refused": 0, "messages_dropped": 0},

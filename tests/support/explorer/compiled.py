@@ -14,8 +14,11 @@ from neurocluster.dtypes import CLIENT, I64
 from neurocluster.kernels.chain import Chain
 from neurocluster.kernels.clock import virtual_clock
 from neurocluster.link.buffers import LinkSpec
+from neurocluster.member.barriers import Central
+from neurocluster.member.clockwork import Clockwork, clockwork
 from neurocluster.member.state import LinkFault
 from neurocluster.model.convert import convert
+from neurocluster.model.partition import depths
 from neurocluster.transport.pump import Pump
 from neurocluster.wire.control import Control
 from neurocluster.worker.engine import Engine
@@ -72,6 +75,8 @@ class CompiledNode:
         woken = lambda: owner.run(owner.woken)  # noqa: E731
         self.inbox = Inbox(self._net, epoch, owner.host, woken)
         self._pump: Pump | None = None
+        self._settings = body["settings"]
+        self._clockwork: Clockwork | None = None
         self.after_turn = lambda: None
         self.on_packet = lambda _packet: True
 
@@ -104,10 +109,31 @@ class CompiledNode:
     def start(self) -> None:
         assert self._pump is not None
         self._now()
+        self._clockwork = clockwork(
+            self.engine,
+            self.engine.node,
+            self._pump,
+            self._settings,
+            Central(self.owner.say),
+        )
         self._pump.start(
             self.engine.handler, on_fault=self._fault, on_other=lambda _data: 0,
-            after_turn=lambda: self.after_turn(),
+            after_turn=self._turned,
         )  # fmt: skip
+
+    def _turned(self) -> None:
+        self.after_turn()
+        if self._clockwork is not None:
+            self._clockwork.turned()
+
+    def opened(self, body: Mapping[str, int]) -> None:
+        self._now()
+        if self._clockwork is not None:
+            self._clockwork.opened(body["round"], body["started"])
+
+    def say_again(self) -> None:
+        if self._clockwork is not None:
+            self._clockwork.again()
 
     def _fault(self, code: int) -> None:
         error = self.engine.fault(code)
@@ -177,20 +203,29 @@ class Compiled:
 
     world: World
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(
+        self, scenario: Scenario, clock: str = "none", phases: int = 1
+    ) -> None:
         self.scenario, self.plan = scenario, self
         parts = network(scenario.seed % NETWORKS, scenario.window)
         self._graph, self._plan, self._specs, self._layers, self._chain = parts
         self.source = self._graph.input
         self.partitions = tuple(p.name for p in self._plan.partitions)
         self.links = {k.index: (k.source, k.destination) for k in self._plan.links}
-        self.clocked, self.ticks = False, ()
+        depth = depths(self._plan)
+        self.clocked, self.ticks = clock != "none", ()
+        self._told = {"mode": clock, "deepest": max(depth.values()), "phases": phases}
+        self._depths = depth
         self._expected: dict[str, Any] = {}
 
     def prepare(self, node: str) -> dict[str, Any]:
         """Return the body of PREPARE for a node."""
         return {
-            "node": node, "partition": None, "settings": {}, "plan_hash": "h",
+            "node": node, "partition": None, "plan_hash": "h",
+            "settings": {
+                "window": self.scenario.window,
+                "clock": {**self._told, "depth": self._depths[node]},
+            },
             "inbound": [list(link.row) for link in self._plan.inbound(node)],
             "outbound": [list(link.row) for link in self._plan.outbound(node)],
         }  # fmt: skip

@@ -84,6 +84,12 @@ class Node:
         self.after_turn: Callable[[], None] = lambda: None
         self.on_packet: Callable[[Packet], bool] = lambda _packet: True
 
+    def opened(self, body: Mapping[str, int]) -> None:
+        """Know no clock."""
+
+    def say_again(self) -> None:
+        """Have nothing to repeat."""
+
     # -- sockets ---------------------------------------------------------------
 
     def connect(self, endpoints: Any, hellos: Mapping[int, Control]) -> None:

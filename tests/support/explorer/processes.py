@@ -221,6 +221,8 @@ class MemberProcess(Process):
                     "strangers": 0, "rounds": b"", "asleep": False, **self._beat(),
                 }  # fmt: skip
                 self.say(Kind.BEAT, body)
+                if self.node is not None and self.state.phase is m.Phase.RUNNING:
+                    self.node.say_again()
             case m.Build(epoch, body):
                 delay = self.world.loop.between(0.2, 4)
                 if self.world.loop.random.random() < 0.02:
@@ -232,6 +234,9 @@ class MemberProcess(Process):
                     self.woken()
             case m.Run():
                 self._run()
+            case m.OpenRound(message):
+                if self.node is not None:
+                    self.node.opened(message.body)
             case m.CloseData():
                 self._close_data()
             case m.Report():

@@ -222,7 +222,7 @@ BAD = {
     "beyond the window": (
         [packet(3, 2)], r.BAD_FRAME, "frame 2: frame outside the window"
     ),
-    "a phase": ([packet(5, phase=7)], r.BAD_KIND, "b->x, frame 0"),
+    "a phase": ([packet(5, phase=7)], r.BAD_PHASE, "b->x, frame 0"),
     "unknown kind": (
         [packet(3, kind=4)], r.BAD_KIND, "packet of a kind that this link does not"
     ),
