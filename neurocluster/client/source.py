@@ -101,7 +101,7 @@ def start_pixels(node: Records, client: Records, image: U8) -> int:
 @jit
 def may_start(node: Records, client: Records) -> bool:
     """Tell whether the window, a clock and the frame that is played let one start."""
-    if client.started >= client.start_limit:
+    if client.started * client.phases >= client.start_limit:
         return False
     if client.tu_ns:
         over = now_ns(node) >= client.play_end

@@ -51,7 +51,7 @@ def test_a_frame_has_its_order_whatever_came_before():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_chain_has_one_order_only(seed):
-    graph, images = small_graph(seed), frames(seed, 8)
+    graph, images = small_graph(seed), frames(seed, 6)
     given, _ = ran("", seed, 3, seed)
     run = Chain(convert(graph, [0.5])).run(images)
     assert [c for c, _ in given] == run.counts.tolist()
