@@ -244,10 +244,10 @@ class MemberRunner:
 
     def _run(self, roster: tuple[Mapping[str, Any], ...]) -> None:
         self._account.run()
-        self._duties.run(roster)
         if self._data is not None:
             hosts = {row["partition"]: row["host"] for row in roster}
             self._data.start(self._fault, self._duties.after_turn, hosts, self._trace)
+        self._duties.run(roster)  # last: it may start frames, which a clock holds back
 
     # -- beats and reports ---------------------------------------------------
 

@@ -20,6 +20,8 @@ from neurocluster.wire.ticks import LIMIT, Tick, read_tick, write_tick
 WAITING: Final = 64
 """Ticks that may wait at each end of a connection. Two are enough; but libzmq wakes up
 the sender whenever half of this number was read."""
+MESSAGE_BYTES: Final = 1024
+"""Most bytes of a message; libzmq holds the handshakes of CURVE to that limit, too."""
 BUDGET: Final = 64
 """Ticks that are read before others on the loop get their turn."""
 
@@ -50,7 +52,7 @@ class Ticks:
         """
         there, told = place.choose(settings), settings["clock"]
         self._sockets, self._mark = sockets, mark
-        self._inbox = ZmqInbox(sockets, there.endpoints, WAITING, LIMIT)
+        self._inbox = ZmqInbox(sockets, there.endpoints, WAITING, MESSAGE_BYTES)
         self.endpoint = there.told(self._inbox.endpoint)
         self.strangers = 0
         self._outlets: list[ZmqOutlet] = []

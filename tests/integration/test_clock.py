@@ -1,6 +1,7 @@
 """Real processes under a clock: the same spikes, and who waited for whom."""
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -9,7 +10,14 @@ from neurocluster.model.graph import Dense, Flatten, Graph, Input, Shape
 from neurocluster.model.save import save_network
 from tests.integration.test_failures import assert_whole, run_and_hit
 from tests.integration.test_impairments import counts, run
-from tests.support.processes import kill, neurocluster, summary, table
+from tests.support.processes import (
+    kill,
+    neurocluster,
+    roster,
+    start,
+    summary,
+    table,
+)
 
 SPLIT = ("--split", "conv1=rows:2,fc1=neurons:2")
 
@@ -139,3 +147,22 @@ def test_a_straggler_is_named_and_what_others_wait_for_it_is_told(barrier, tmp_p
         assert slowest > 0.7 * slept
         assert clock > 0.9 * slowest
     assert float(rows["conv2.0"]["wait_slowest_ns"]) < 0.5 * slept
+
+
+def test_after_a_loss_nodes_tell_each_other_anew(tmp_path):
+    frames, out = 300, tmp_path / "run"
+    process = start(
+        "run", "--frames", frames, "--no-compare", "--clock", "pipeline", "--barrier",
+        "dissemination", "--service-us", 5000, "--out", out,
+    )  # fmt: skip
+    workers = {row["partition"]: row["pid"] for row in roster(out)["workers"]}
+    time.sleep(0.5)
+    kill(workers["conv2.0"])
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    found = summary(out)
+    assert found["recoveries"]
+    assert found["frames"] == frames
+    assert found["spikes_sent"] == found["spikes_received"]
+    # A frame a round, those that were started again as well.
+    assert found["barrier"]["rounds"] >= frames

@@ -59,8 +59,9 @@ def end(*processes):
 def test_an_encrypted_cluster_gives_the_same_results(tmp_path, address, key):
     secret = key.read_text().split('"secret": "')[1].split('"')[0]
     *processes, connection = cluster(
-        tmp_path, address, "--key", key, worker=("--ports", "23000-23040")
-    )
+        tmp_path, address, "--key", key, "--clock", "pipeline", "--barrier",
+        "dissemination", worker=("--ports", "23000-23040"),
+    )  # fmt: skip
     out, local = tmp_path / "out", tmp_path / "local"
     done = neurocluster(
         "stream", "--connect", connection, "--out", out, "--frames", FRAMES
@@ -74,6 +75,7 @@ def test_an_encrypted_cluster_gives_the_same_results(tmp_path, address, key):
     assert done.returncode == 0
     texts += [p.read_text(errors="replace") for p in out.rglob("*") if p.is_file()]
     assert not any(secret in text for text in texts)
+    assert summary(out)["barrier"]["kind"] == "dissemination"
     assert summary(out)["accuracy_by_count"] == summary(local)["accuracy_by_count"]
     columns = ("spikes_sent", "spikes_received")
     assert [[row[k] for k in columns] for row in table(out, "links.csv")] == [
