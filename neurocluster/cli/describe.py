@@ -20,6 +20,8 @@ from neurocluster.data.idx import load_dataset
 from neurocluster.dtypes import CLIENT
 from neurocluster.launch.memory import MemoryBound
 from neurocluster.launch.predict import SAMPLE, predict_placement, predict_traffic
+from neurocluster.member.barriers import DISSEMINATION
+from neurocluster.member.dissemination import step_count
 from neurocluster.member.rounds import CLOCKED, LAYER
 from neurocluster.model.convert import FixedNetwork, convert
 from neurocluster.model.load import load_network
@@ -58,7 +60,7 @@ def describe_command(
     memory = bound.cluster(frames=frames_of(config, data), data_bytes=data.nbytes)
     traffic = predict_traffic(config, fixed, plan, data.images[:SAMPLE])
     text = describe_plan(fixed, plan, bound, traffic) | describe_memory(memory)
-    text |= describe_clock(config, plan)
+    text |= describe_barrier(config, plan)
     if hosts:
         place_plan(text, predict_placement(config, fixed, plan, hosts))
     if json:
@@ -97,7 +99,7 @@ def describe_plan(
     }
 
 
-def describe_clock(config: RunConfig, plan: Plan) -> dict[str, Any]:
+def describe_barrier(config: RunConfig, plan: Plan) -> dict[str, Any]:
     """Return the clock as plain data.
 
     Rounds are those from a frame's start to its result, where their number is fixed.
@@ -168,6 +170,18 @@ def _partition(plan: Plan, partition: Partition, bound: MemoryBound) -> dict[str
     }
 
 
+def describe_barrier(config: RunConfig, plan: Plan) -> dict[str, Any]:
+    """Return how the nodes find that a round is done; nothing without rounds."""
+    nodes = 1 + len(plan.partitions)
+    disseminates = config.barrier == DISSEMINATION
+    steps = step_count(nodes) if disseminates else 2
+    found = {
+        "kind": config.barrier, "nodes": nodes, "steps": steps,
+        "messages": nodes * steps,
+    }  # fmt: skip
+    return {"barrier": found} if config.clock in CLOCKED else {}
+
+
 TABLES: Final = {
     "Layers": ("layers", "layer input neurons output weights threshold"),
     "Partitions, bytes of an engine": (
@@ -199,6 +213,13 @@ def print_plan(console: Console, text: dict[str, Any]) -> None:
     )
     if text["clock"] != "none":
         console.print(_clock_line(text))
+    if "barrier" in text:
+        barrier = text["barrier"]
+        console.print(
+            f"Barrier {barrier['kind']}: each round {barrier['messages']} messages "
+            f"between {barrier['nodes']} nodes, the client included, "
+            f"{barrier['steps']} one after the other."
+        )
     if "spikes_between_hosts" in text:
         spikes = text["spikes_between_hosts"]
         console.print(

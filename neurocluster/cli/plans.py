@@ -9,7 +9,7 @@ import typer
 
 from neurocluster.cli.app import app
 from neurocluster.cli.exits import guarded
-from neurocluster.cli.hindrances import Clock, Phases
+from neurocluster.cli.hindrances import BarrierOption, Clock, Phases
 from neurocluster.cli.options import (
     Config,
     Data,
@@ -40,7 +40,8 @@ def describe(
     quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
     split: SplitOption = None, place: Place = None, window: Window = None,
     max_spikes: MaxSpikes = None, hwm: Hwm = None, memory: Memory = None,
-    clock: Clock = None, phases: Phases = None, config: Config = None,
+    clock: Clock = None, phases: Phases = None, barrier: BarrierOption = None,
+    config: Config = None,
     engine: EngineName = None, hosts: Hosts = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Show layers, partitions, links, memory and predicted traffic; start nothing.
