@@ -65,6 +65,8 @@ SHAPED = {
     "reports": st.lists(reports, max_size=2).map(tuple),
     "endpoints": st.lists(st.tuples(numbers, texts), max_size=3).map(tuple),
     "clocks": st.lists(st.tuples(numbers, texts), max_size=3).map(tuple),
+    "partners": st.lists(texts, max_size=3).map(tuple),
+    "rounds": st.integers(0, 3).map(lambda n: bytes(16 * n)),
     "roster": st.lists(
         st.fixed_dictionaries({
             "partition": texts, "host": texts, "pid": numbers, "endpoint": texts,

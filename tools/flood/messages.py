@@ -32,12 +32,12 @@ _BODIES: Final[tuple[tuple[Kind, dict[str, Any]], ...]] = (
         "replaces": None, "cause": "", "clock": "c",
     }),
     (Kind.READY, {}),
-    (Kind.BOUND, {"endpoint": "tcp://192.0.2.9:9", "echo": ""}),
+    (Kind.BOUND, {"endpoint": "tcp://192.0.2.9:9", "echo": "", "ticks": ""}),
     (Kind.LINKED, {}),
     (Kind.BEAT, {
         "received": bytes(24), "sent": bytes(24), "blocked": False, "open_frames": 3,
         "frame": 9, "packets": 7, "finished": 8, "phase": "running", "refused": 0,
-        "strangers": 0,
+        "strangers": 0, "rounds": b"", "asleep": False,
     }),
     (Kind.FRAMES, {"partition": 0, "rows": bytes(400)}),
     (Kind.FAULT, {
