@@ -60,7 +60,7 @@ def describe_command(
     memory = bound.cluster(frames=frames_of(config, data), data_bytes=data.nbytes)
     traffic = predict_traffic(config, fixed, plan, data.images[:SAMPLE])
     text = describe_plan(fixed, plan, bound, traffic) | describe_memory(memory)
-    text |= describe_barrier(config, plan)
+    text |= describe_clock(config, plan) | describe_barrier(config, plan)
     if hosts:
         place_plan(text, predict_placement(config, fixed, plan, hosts))
     if json:
@@ -99,7 +99,7 @@ def describe_plan(
     }
 
 
-def describe_barrier(config: RunConfig, plan: Plan) -> dict[str, Any]:
+def describe_clock(config: RunConfig, plan: Plan) -> dict[str, Any]:
     """Return the clock as plain data.
 
     Rounds are those from a frame's start to its result, where their number is fixed.
