@@ -64,6 +64,7 @@ def body(kind, peer, **changes):
             "refused": 0, "strangers": 0, "rounds": b"", "asleep": False,
         },
         K.FRAMES: {"partition": 0, "rows": b""},
+        K.DETAILS: {"partition": 0, "table": "turns", "missing": 0, "rows": b""},
         K.FAULT: {
             "link": "a.0->b.0", "frame": 3, "reason": "gap", "expected": 1, "got": 2,
         },

@@ -13,13 +13,14 @@ def test_the_page_is_named(tmp_path, monkeypatch, capsys):
 
     def made(folders, out, progress):
         told.append((folders, out))
-        return make.Report("<p>", [], {"a.svg": b"<svg>"})
+        return make.Report("<p>", [], {"a.svg": b"<svg>"}, {"t.hlog": b"x"})
 
     monkeypatch.setattr(make, "make_report", made)
     assert report_command([tmp_path], None, json=False, quiet=False) == 0
     path = tmp_path / "report" / "report.html"
     assert capsys.readouterr().out == f"{path}\n"
     assert path.read_text() == "<p>"
+    assert (path.parent / "files" / "t.hlog").read_bytes() == b"x"
     assert (tmp_path / "report" / "figures" / "a.svg").read_bytes() == b"<svg>"
     assert told == [([tmp_path], tmp_path / "report")]
     assert report_command([tmp_path], tmp_path / "b", json=False, quiet=True) == 0

@@ -59,6 +59,8 @@ def test_the_end_step_by_step():
     assert d.sent(K.END) == {A, B}
     d.say(K.FRAMES, B)  # the last rows, before REPORT
     assert d.sent(K.FRAMES) == {CLIENT}
+    d.say(K.DETAILS, B)
+    assert d.sent(K.DETAILS) == {CLIENT}
     d.say(K.REPORT, B)
     assert not d.actions
     d.say(K.REPORT, A)
@@ -82,7 +84,9 @@ def test_a_difference_is_told_before_the_tables():
 
 LEGAL = {
     (P.GATHER, K.BYE): P.GATHER, (P.GATHER, K.BEAT): P.GATHER,
-    (P.GATHER, K.FRAMES): P.GATHER,
+    (P.GATHER, K.FRAMES): P.GATHER, (P.GATHER, K.DETAILS): P.GATHER,
+    (P.WIRE, K.DETAILS): P.WIRE, (P.RUN, K.DETAILS): P.RUN,
+    (P.CLOSING, K.DETAILS): P.CLOSING,
     (P.WIRE, K.BOUND): P.WIRE, (P.WIRE, K.LINKED): P.WIRE, (P.WIRE, K.FAULT): P.WIRE,
     (P.WIRE, K.BYE): P.GATHER, (P.WIRE, K.BEAT): P.WIRE, (P.WIRE, K.FRAMES): P.WIRE,
     (P.RUN, K.FRAMES): P.RUN, (P.RUN, K.FAULT): P.WIRE, (P.RUN, K.BYE): P.GATHER,
@@ -127,7 +131,7 @@ def test_strangers_and_other_lives_change_nothing(phase, kind, peer, generation)
     assert refusal.message.generation == generation
 
 
-ANY_EPOCH = (K.REGISTER, K.READY, K.BEAT, K.BYE, K.FRAMES, K.IDLE, K.REPORT)
+ANY_EPOCH = (K.REGISTER, K.READY, K.BEAT, K.BYE, K.FRAMES, K.DETAILS, K.IDLE, K.REPORT)
 
 
 @pytest.mark.parametrize("phase", list(P))
