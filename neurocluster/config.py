@@ -46,8 +46,8 @@ class RunConfig:
         pin: Bind each worker of this machine to one core, round robin.
         trace: Record so many frames, packet by packet; 0 is none.
         compare: Compare the results with the dense networks and with one process.
-        clock: ``none``; ``pipeline``, ``layer``, ``step``, ``step-batch``
-            (see `member.rounds`); ``frame``: one frame in flight.
+        clock: ``none``; ``pipeline``, ``layer``, ``step``, ``step-batch``,
+            ``neighbour`` (see `member.rounds`); ``frame``: one frame in flight.
         phases: Of a frame, under a clock that steps through them.
         barrier: How a clock finds that all have done a round: ``central``, through the
             controller, or ``dissemination``, from node to node.

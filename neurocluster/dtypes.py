@@ -25,10 +25,13 @@ Records = npt.NDArray[np.void]
 
 Quantizer = Literal["hysteresis", "floor", "round"]
 FirePolicy = Literal["once", "settle"]
-ClockMode = Literal["none", "pipeline", "layer", "frame", "step", "step-batch"]
+ClockMode = Literal[
+    "none", "pipeline", "layer", "frame", "step", "step-batch", "neighbour"
+]
 BarrierKind = Literal["central", "dissemination"]
 STEP: Final = "step"
 BATCH: Final = "step-batch"
+NEIGHBOUR: Final = "neighbour"
 STEPPED: Final = (STEP, BATCH)
 """Clocks under which a frame has several phases."""
 

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from neurocluster.dtypes import BATCH, BarrierKind, ClockMode, FirePolicy, Quantizer
+from neurocluster.dtypes import (
+    BATCH,
+    NEIGHBOUR,
+    BarrierKind,
+    ClockMode,
+    FirePolicy,
+    Quantizer,
+)
 from neurocluster.errors import ConfigError
 from neurocluster.impairments import JITTERS, MOST_DILATION, MOST_US
 from neurocluster.sizes import parse_size
@@ -186,6 +193,12 @@ def check(config: Any) -> None:
         message = (
             f"fire: {config.fire!r} does not go with clock {BATCH}, under which a "
             "neuron fires at most once a phase; leave fire at once, or use clock step"
+        )
+        raise ConfigError(message)
+    if config.clock == NEIGHBOUR and config.barrier != "central":
+        message = (
+            f"barrier: {config.barrier} is between all nodes; with clock {NEIGHBOUR}, "
+            "under which each waits for its neighbours only, leave it at central"
         )
         raise ConfigError(message)
     for partition, factor in config.straggler.items():

@@ -20,7 +20,7 @@ Clock = Annotated[
     typer.Option(
         metavar="MODE",
         help="Put the workers under a clock, for comparison: none, pipeline, layer, "
-        "step, step-batch or frame (one frame in flight).",
+        "step, step-batch, neighbour or frame (one frame in flight).",
     ),
 ]
 OrderSeed = Annotated[

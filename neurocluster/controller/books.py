@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from neurocluster.controller.barrier import Barrier
 from neurocluster.controller.door import Door
 from neurocluster.controller.epochs import Epochs
 from neurocluster.controller.events import StopAsked
 from neurocluster.controller.journal import MS, Journal
+from neurocluster.controller.neighbours import barrier_of
 from neurocluster.controller.post import Post
 from neurocluster.controller.roster import Roster
 from neurocluster.controller.session import Session
@@ -86,7 +86,7 @@ class Books:
         self._silence = Silence(len(plan.partitions), cores)
         self._watch, self._ticks = LinkWatch(plan.links), TickWatch(())
         self._epochs, self._session = Epochs(), Session()
-        self._journal, self._barrier = Journal(), Barrier()
+        self._journal, self._barrier = Journal(), barrier_of(plan)
         self._stop: StopAsked | None = None
         self._guests = Guests()
 

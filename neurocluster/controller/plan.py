@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neurocluster.coding.delay import rank_table
-from neurocluster.dtypes import BATCH, CLIENT, FirePolicy, Quantizer
+from neurocluster.dtypes import BATCH, CLIENT, NEIGHBOUR, FirePolicy, Quantizer
 from neurocluster.member.barriers import DISSEMINATION
 from neurocluster.member.dissemination import partners
 from neurocluster.member.rounds import CLOCKED
@@ -90,6 +90,11 @@ class ClusterPlan:
             for rank, node in enumerate(nodes)
             for other in partners(rank, len(nodes))
         )
+
+    @property
+    def local_depths(self) -> Mapping[str, int]:
+        """Return each node's depth if nodes wait for neighbours only, else nothing."""
+        return self._depths if self._settings.clock == NEIGHBOUR else {}
 
     def prepare(self, node: str) -> dict[str, Any]:
         """Return the body of PREPARE for a node."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from neurocluster.controller import reasons
 from neurocluster.controller.books import Phase
 from neurocluster.controller.ends import Ends
+from neurocluster.controller.neighbours import LocalBarrier
 from neurocluster.controller.roster import FAULTY, LINKED, WITH_SOCKETS, Member
 from neurocluster.controller.ticks import TickWatch
 from neurocluster.controller.watch import LinkWatch
@@ -121,10 +123,32 @@ class Recovery(Ends):
         body, barrier = message.body, self._barrier
         if not self._plan.clocked:
             return
+        if isinstance(barrier, LocalBarrier):
+            self._done_here(member, barrier, body, now_ns)
+            return
         if barrier.done(member.node, body["round"], body["started"], now_ns):
             self._open_round(self._roster.nodes)
         elif barrier.missed(body["round"]):
             self._open_round((member,))
+
+    def _done_here(
+        self,
+        member: Member,
+        barrier: LocalBarrier,
+        body: Mapping[str, Any],
+        now_ns: int,
+    ) -> None:
+        """Open the next round of each node whose neighbours have done this one."""
+        nodes: tuple[str, ...] = ()
+        if barrier.done(member.node, body["round"], body["started"], now_ns):
+            nodes = barrier.opened
+        elif barrier.missed_by(member.node, body["round"]):
+            nodes = (member.node,)
+        for node in nodes:
+            found = self._roster.running(node)
+            if found is not None:
+                number, started = barrier.told(node)
+                self._post.send(found, Kind.OPEN, round=number, started=started)
 
     def _open_round(self, members: Iterable[Member]) -> None:
         number, started = self._barrier.round, self._barrier.started

@@ -36,6 +36,10 @@ class Preparer(Protocol):
     def ticks(self) -> tuple[tuple[str, str], ...]:
         """Return who tells whom that a round is done; empty where nobody does."""
 
+    @property
+    def local_depths(self) -> Mapping[str, int]:
+        """Return each node's depth if nodes wait for neighbours only, else nothing."""
+
     def prepare(self, node: str) -> dict[str, Any]:
         """Return the body of PREPARE for a node."""
 

@@ -8,6 +8,9 @@ layer works on all frames in flight while the others rest (`layer`).
 In `step` and `step-batch` a round is of one phase of a frame, and what is started are
 steps: phases, counted through all frames. With one phase a frame a step is a frame, and
 `step` is `pipeline`.
+
+In `neighbour` each node has rounds of its own, see `controller.neighbours`, and is told
+how many steps it may handle. Else it is `pipeline`.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from neurocluster.dtypes import STEPPED
+from neurocluster.dtypes import NEIGHBOUR, STEPPED
 
 PIPELINE: Final = "pipeline"
 LAYER: Final = "layer"
@@ -24,7 +27,7 @@ IDLE: Final = "idle"
 """Round 0 lets frames start, the others are done at once: so a barrier is measured."""
 NEVER: Final = 1 << 62
 """Rounds until the client of an idle cluster may start frames again."""
-CLOCKED: Final = (PIPELINE, LAYER, *STEPPED, IDLE)
+CLOCKED: Final = (PIPELINE, LAYER, *STEPPED, NEIGHBOUR, IDLE)
 """Modes in which rounds are opened."""
 
 
@@ -127,4 +130,4 @@ def rounds_of(settings: Mapping[str, Any]) -> WorkerRounds | ClientRounds | None
         return ClientRounds(LAYER, NEVER, settings["window"])
     if clock["depth"] == 0:
         return ClientRounds(clock["mode"], clock["deepest"], settings["window"])
-    return WorkerRounds(clock["depth"])
+    return WorkerRounds(1 if clock["mode"] == NEIGHBOUR else clock["depth"])

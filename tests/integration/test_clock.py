@@ -30,7 +30,7 @@ def free(tmp_path_factory):
     return counts(out)
 
 
-@pytest.mark.parametrize("clock", ["pipeline", "layer", "frame", "step"])
+@pytest.mark.parametrize("clock", ["pipeline", "layer", "frame", "step", "neighbour"])
 def test_a_clock_changes_times_and_nothing_else(clock, free, tmp_path):
     found = run(tmp_path / "run", "--clock", clock)
     assert counts(tmp_path / "run") == free
@@ -66,7 +66,7 @@ def test_alone_and_one_at_a_time_all_clocks_are_the_same(tmp_path):
     graph = Graph("one", Input(Shape(28, 28, 1), scale=1 / 255), layers)
     save_network(tmp_path / "one.npz", graph)
     options = ("--network", tmp_path / "one.npz", "--threshold", 0.5, "--window", 1)
-    for clock in ("none", "pipeline", "layer", "frame", "step"):
+    for clock in ("none", "pipeline", "layer", "frame", "step", "neighbour"):
         phases = ("--phases", 1) if clock == "step" else ()
         found = run(tmp_path / clock, *options, "--clock", clock, *phases)
         assert (found["workers"], found["window"], found["phases"]) == (1, 1, 1)
@@ -82,14 +82,14 @@ def test_alone_and_one_at_a_time_all_clocks_are_the_same(tmp_path):
 def test_a_worker_killed_in_the_middle_of_a_phase_is_replaced(tmp_path):
     code, errors, _, _, _ = run_and_hit(
         tmp_path / "run", lambda r: kill(r["workers"][1]["pid"]), after=0.5,
-        frames=2000, options=("--clock", "step", *SPLIT),
+        frames=600, options=("--clock", "step", *SPLIT),
     )  # fmt: skip
     assert code == 0, errors
     assert "was killed by signal 9 (SIGKILL)" in errors
-    assert_whole(tmp_path / "run", 2000)
+    assert_whole(tmp_path / "run", 600)
     found = summary(tmp_path / "run")
     assert len(found["recoveries"]) == 1
-    assert found["barrier"]["rounds"] > 8 * 2000
+    assert found["barrier"]["rounds"] > 8 * 600
 
 
 def test_describe_says_how_long_a_frame_takes():

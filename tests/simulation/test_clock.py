@@ -14,13 +14,18 @@ from tests.simulation.test_impairments import drawn
 from tests.support.builders import planned, small_graph
 from tests.support.cluster import VirtualCluster
 
-CLOCKED = ("pipeline", "layer")
+CLOCKED = ("pipeline", "layer", "neighbour")
 BARRIERS = ("central", "dissemination")
+KINDS = [
+    (clock, barrier)
+    for clock in CLOCKED
+    for barrier in BARRIERS
+    if clock != "neighbour" or barrier == "central"  # others wait for all
+]
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("barrier", BARRIERS)
-@pytest.mark.parametrize("clock", CLOCKED)
+@pytest.mark.parametrize(("clock", "barrier"), KINDS)
 def test_a_clocked_chain_gives_the_spikes_of_one_process(clock, barrier, seed):
     graph, images = small_graph(seed), frames(seed)
     cluster = VirtualCluster(
@@ -30,7 +35,7 @@ def test_a_clocked_chain_gives_the_spikes_of_one_process(clock, barrier, seed):
     results = cluster.run(images)
     run = Chain(convert(graph, [0.5])).run(images)
     assert cluster.faults == []
-    assert cluster.rounds >= (len(images) if clock == "pipeline" else 7)
+    assert cluster.rounds >= (7 if clock == "layer" else len(images))
     assert [c.tolist() for _, c, _ in results] == run.counts.tolist()
     assert [p.tolist() for _, _, p in results] == run.potentials.tolist()
     cluster.check_links()
@@ -43,7 +48,7 @@ def test_a_clocked_cut_network_loses_nothing(clock, split, seed):
     graph = small_graph(seed)
     cluster = VirtualCluster(
         graph, planned(graph, split), seed, window=1 + seed, clock=clock,
-        barrier=BARRIERS[seed % 2],
+        barrier="central" if clock == "neighbour" else BARRIERS[seed % 2],
     )  # fmt: skip
     cluster.run(frames(seed, 9))
     assert cluster.faults == []
@@ -114,6 +119,15 @@ def test_with_variation_rounds_wait_for_the_slowest_and_free_workers_do_not():
     free = Timed("none", cv=1.0, images=400).frame_ns
     clocked = Timed("pipeline", cv=1.0, images=400).frame_ns
     assert clocked > 1.25 * free
+
+
+def test_who_waits_for_neighbours_only_waits_less_than_for_all():
+    """And more than who waits for nobody; without variation for nothing."""
+    clocks = ("none", "neighbour", "pipeline")
+    free, near, all_ = (Timed(c, cv=1.0, images=400).frame_ns for c in clocks)
+    assert free < near < all_
+    free, near = (Timed(c).frame_ns for c in clocks[:2])
+    assert near == pytest.approx(free, rel=0.001)
 
 
 @pytest.mark.parametrize("barrier", BARRIERS)

@@ -51,7 +51,7 @@ def test_real_engines_and_pumps_recover(first):
         assert not found, f"seed {seed}: {found}\n{scenario}"
 
 
-@pytest.mark.parametrize("clock", [("pipeline", 1), ("step", 3)])
+@pytest.mark.parametrize("clock", [("pipeline", 1), ("step", 3), ("neighbour", 1)])
 def test_clusters_under_a_clock_recover(clock):
     """Members are lost in the middle of frames, and of phases."""
     for seed in range(25):

@@ -16,6 +16,7 @@ from neurocluster.client.engine import Engine as ClientEngine
 from neurocluster.client.engine import playback_of
 from neurocluster.coding.delay import rank_table
 from neurocluster.controller.barrier import Barrier
+from neurocluster.controller.neighbours import LocalBarrier
 from neurocluster.dtypes import CLIENT
 from neurocluster.impairments import Impairments
 from neurocluster.kernels.clock import virtual_clock
@@ -79,7 +80,10 @@ class VirtualCluster:
             "order": order_seed,
         }  # fmt: skip
         self._depths = depths(plan)
-        self.barrier, self._barrier_ns = Barrier(), barrier_ns
+        ends = [(link.source, link.destination) for link in plan.links]
+        local = clock == "neighbour"
+        self.barrier = LocalBarrier(ends, self._depths) if local else Barrier()
+        self._barrier_ns = barrier_ns
         self._orderings: list[Ordering | None] = []
         self._nodes = list(self._depths)
         self.barrier.begin(self._nodes)
@@ -212,11 +216,13 @@ class VirtualCluster:
 
     def _done(self, name: str, body: dict) -> None:
         if self.barrier.done(name, body["round"], body["started"], self.now()):
-            number, started = self.barrier.round, self.barrier.started
-            for clock in self.clocks.values():
+            local = isinstance(self.barrier, LocalBarrier)
+            for node in self.barrier.opened if local else self.clocks:
+                told = self.barrier.round, self.barrier.started
+                told = self.barrier.told(node) if local else told
                 self.at(
                     self.now() + self._barrier_ns,
-                    lambda c=clock: c.opened(number, started),
+                    lambda c=self.clocks[node], told=told: c.opened(*told),
                 )
 
     def _maybe_stall(self) -> None:

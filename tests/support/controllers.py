@@ -25,8 +25,7 @@ class Plan:
 
     partitions = NAMES
     links = LINKS
-    clocked = False
-    ticks = ()
+    clocked, local_depths, ticks = False, {}, ()
 
     def prepare(self, node):
         return {

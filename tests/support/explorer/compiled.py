@@ -214,6 +214,7 @@ class Compiled:
         self.links = {k.index: (k.source, k.destination) for k in self._plan.links}
         depth = depths(self._plan)
         self.clocked, self.ticks = clock != "none", ()
+        self.local_depths = depth if clock == "neighbour" else {}
         self._told = {"mode": clock, "deepest": max(depth.values()), "phases": phases}
         self._depths = depth
         self._expected: dict[str, Any] = {}

@@ -22,7 +22,7 @@ class Plan:
 
     def __init__(self, scenario: Scenario) -> None:
         self.partitions, self.links = scenario.partitions, scenario.links
-        self.clocked, self.ticks = False, ()
+        self.clocked, self.local_depths, self.ticks = False, {}, ()
 
     def prepare(self, node: str) -> dict[str, Any]:
         """Return the body of PREPARE for a node."""
