@@ -135,8 +135,8 @@ def read_file(path: Path) -> File:
     for (name, factor), wire, case in itertools.product(varied, wires, cases):
         own = {k: v for k, v in case.items() if k not in ("name", "barrier")}
         barrier = case.get("barrier", "central")
-        central = own.get("clock", "none") != "none" and barrier == "central"
-        if name != "barrier" or central:
+        priced = own.get("clock", "none") != "none" and barrier != "free"
+        if name != "barrier" or priced:
             settings = {**shared, **own}
             RunConfig().replace(**settings)
             tasks.append(Task(case["name"], settings, barrier, wire, name, factor))

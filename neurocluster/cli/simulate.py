@@ -29,7 +29,6 @@ from neurocluster.model.split import parse_splits
 from neurocluster.results.folder import RunFolder, make_folder
 from neurocluster.results.layout import dense_table
 from neurocluster.results.tables import FRAME_COLUMNS, frame_rows, write_maps
-from neurocluster.simulate.clock import CENTRAL
 from neurocluster.simulate.costs import read_costs
 from neurocluster.simulate.outcome import COPY_COLUMNS, PROCESS_COLUMNS, Outcome
 from neurocluster.simulate.site import MOST_HOSTS, Site
@@ -61,7 +60,7 @@ class Place:
         wire_us: Added to each way between hosts, microseconds.
         wire_jitter_us: Added to that at random.
         wire_jitter: Its distribution.
-        barrier: Of a clock, see `simulate.clock.BARRIERS`.
+        barrier: Of a clock, see `simulate.clock.BARRIERS`; default the settings'.
         copies: Of the plan, side by side.
         span: See `simulate.site.span_of`.
     """
@@ -72,7 +71,7 @@ class Place:
     wire_us: float = 0.0
     wire_jitter_us: float = 0.0
     wire_jitter: str = JITTERS[0]
-    barrier: str = CENTRAL
+    barrier: str = ""
     copies: int = 1
     span: int = 0
 
@@ -145,7 +144,7 @@ def simulate_command(
             outcome = study.run(images, frames, told)
         summary = summarise(
             study.work, site, outcome, data.labels, copies=place.copies,
-            seed=config.seed, costs=str(place.costs), barrier=place.barrier,
+            seed=config.seed, costs=str(place.costs), barrier=study.barrier,
         )  # fmt: skip
         summary["seconds"] = time.monotonic() - begin
         _write(folder, config, summary, outcome, data.labels)

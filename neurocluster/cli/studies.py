@@ -161,13 +161,13 @@ def simulate(
         ),
     ] = "exponential",
     barrier: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="KIND",
-            help="Of a clock: central, as measured, or free: rounds open at once, so "
+            help="Of a clock: central, as in 'run', or free: rounds open at once, so "
             "what is left is the wait for the slowest.",
         ),
-    ] = "central",
+    ] = None,
     copies: Annotated[
         int, typer.Option(help="So many of the plan, side by side, sharing the hosts.")
     ] = 1,
@@ -206,10 +206,11 @@ def simulate(
         from neurocluster.cli.simulate import simulate_command
 
         where = Where(
-            costs, hosts, cores, wire_us, wire_jitter_us, wire_jitter, barrier, copies,
-            span,
+            costs, hosts, cores, wire_us, wire_jitter_us, wire_jitter, barrier or "",
+            copies, span,
         )  # fmt: skip
-        settings = configured(config, given)
+        # A run has no free barrier, so that is no setting of one.
+        settings = configured(config, {k: given[k] for k in given if k != "barrier"})
         return simulate_command(settings, where, json=json, quiet=quiet)
 
     guarded(action)

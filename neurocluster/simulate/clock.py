@@ -1,14 +1,14 @@
 """Put simulated members under the clock that real ones have.
 
-Rounds, gates and barrier are those of `member.clockwork` and `controller.barrier`. A
-priced barrier tells and is told by messages, which the controller reads and writes one
-after the other, as a real one does. A free one knows at once, and opens a round for all
-at once: what then remains of a clock is the wait for the slowest.
+Rounds, gates and barriers are those of `member` and `controller`. A priced barrier
+tells and is told by messages, which the controller reads and writes one after the
+other, as a real one does. A free one knows at once, and opens a round for all: what
+then remains of a clock is the wait for the slowest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -21,7 +21,7 @@ from neurocluster.member.barriers import Central
 from neurocluster.member.clockwork import Clockwork, clockwork
 from neurocluster.simulate.costs import Cost, mean_of
 from neurocluster.simulate.machine import Machine
-from neurocluster.simulate.records import BETWEEN, CLIENT_ROUNDS, ENDED, GATED
+from neurocluster.simulate.records import CLIENT_ROUNDS, ENDED, GATED
 from neurocluster.transport.pump import Pump
 from neurocluster.wire.control import Kind
 from neurocluster.worker.engine import Engine
@@ -30,6 +30,10 @@ CENTRAL: Final = "central"
 FREE: Final = "free"
 BARRIERS: Final = (CENTRAL, FREE)
 UNLIMITED: Final = 1 << 62
+ROUNDS: Final = 3
+"""Of which it is known what clients had started: members are one apart at most."""
+Join = Callable[[int, int], int]
+"""Join two processes by a link of control messages; return its number."""
 
 
 class Starts:
@@ -67,6 +71,7 @@ class Starts:
         counts = {"fired": self._spikes - spikes, "frame": engine.started - before}
         work = mean_of(self._handle, {**counts, "fixed": 0})
         process["odd_ns"] += round(work)
+        process["roomy"] = 1  # a turn sends them, whatever else comes first
         machine.wake(self._process)
 
     @property
@@ -82,7 +87,6 @@ class Node:
         name: In the barrier's tables.
         process: Number.
         copy: That it is part of.
-        down: Link from the controller.
         clock: Drives it; None until that is made.
         round: Its present one.
     """
@@ -90,7 +94,6 @@ class Node:
     name: str
     process: int
     copy: int
-    down: int
     clock: Clockwork | None = None
     round: int = 0
 
@@ -104,115 +107,164 @@ class _Gate:
     def gate(self, gate: Records) -> None:
         self._machine.gate(self._process, gate)
 
-    def turn(self) -> None:
-        """Do nothing: a turn follows what was heard."""
-
     def wake(self) -> None:
+        """Have a turn follow."""
         self._machine.processes[self._process]["roomy"] = 1
+
+    turn = wake
 
 
 class Clock:
-    """Let rounds pass for all members of all copies.
+    """Let rounds pass for all members of all copies, without a price.
 
     Attributes:
         barrier: Who has done the present round, and who waited for whom.
     """
 
-    def __init__(self, machine: Machine, controller: int, *, priced: bool) -> None:
-        """Take the machine before its members start.
+    priced = False
 
-        Args:
-            machine: Of the cluster.
-            controller: Its process.
-            priced: Members and controller exchange messages.
-        """
-        self._machine, self._controller, self._priced = machine, controller, priced
+    def __init__(self, machine: Machine, controller: int) -> None:
+        """Take the machine before its members start, and the controller's process."""
+        self.machine, self.controller = machine, controller
         self.barrier = Barrier()
-        self._nodes: dict[int, Node] = {}
-        self._up: dict[int, Node] = {}
-        self._early: list[int] | None = []
-        self._started: dict[int, int] = {}
-        self._shown: Mapping[int, int] = {}
-        self._down: I64 = np.zeros(0, np.int64)
-        machine.loop[0]["priced"] = int(priced)
+        self.nodes: dict[int, Node] = {}
+        self._early: list[Node] | None = []
+        self._started: dict[int, dict[int, int]] = {}
+        machine.loop[0]["priced"] = int(self.priced)
+
+    @staticmethod
+    def links(members: int) -> int:
+        """Return how many links of messages so many members need."""
+        del members
+        return 0
+
+    def join(self, processes: Iterable[int], join: Join) -> None:
+        """Make links, before any member is added."""
 
     def add(
-        self, node: Node, up: int, engine: Engine | Starts, settings: Mapping[str, Any]
+        self, node: Node, engine: Engine | Starts, settings: Mapping[str, Any]
     ) -> None:
         """Put a member under the clock.
 
         Args:
             node: The member.
-            up: Its link to the controller.
             engine: Of a worker; of a client what starts its frames.
             settings: Of PREPARE, see `member.rounds.rounds_of`.
         """
-
-        def send(_kind: Kind, body: Mapping[str, Any]) -> None:
-            self._said(node, body["started"])
-
-        self._nodes[node.process] = self._up[up] = node
+        self.nodes[node.process] = node
         client = isinstance(engine, Starts)
-        pump = cast("Pump", _Gate(self._machine, node.process))
-        node.clock = clockwork(engine, engine.node, pump, settings, Central(send))
-        record = self._machine.processes[node.process]
+        pump = cast("Pump", _Gate(self.machine, node.process))
+        barrier = self._barrier_of(node)
+        node.clock = clockwork(engine, engine.node, pump, settings, barrier)
+        record = self.machine.processes[node.process]
         record["clocked"] = CLIENT_ROUNDS if client else GATED
-        record["upward"] = 1 + up
 
     def begin(self) -> None:
         """Begin round 0, in which no worker has anything to do."""
-        nodes, early = list(self._nodes.values()), self._early or []
-        self._down = np.array([node.down for node in nodes], np.int64)
-        self.barrier.begin(node.name for node in nodes)
-        self._early = None
-        for process in early:
-            self._machine.processes[process]["told"] = 1
-            self._said(self._nodes[process], 0)
+        early, self._early = self._early or [], None
+        self.barrier.begin(node.name for node in self.nodes.values())
+        for node in early:
+            self.machine.processes[node.process]["told"] = 1
+            self._said(node, 0)
 
     def heard(self) -> None:
         """Answer for the caller, which has read a control message."""
-        process = self._machine.caller
-        if process == self._controller:
-            self._done(self._up[self._machine.taken(ENDED)])
-        else:
-            self._machine.taken(BETWEEN)
-            self._opened(self._nodes[process])
-        self._machine.go_on()
+        message = "no messages are exchanged by this clock"
+        raise AssertionError(message)
 
     def turned(self, process: int) -> None:
         """Look what a member has to say at the end of a turn."""
-        node, record = self._nodes[process], self._machine.processes[process]
-        assert node.clock is not None
-        if record["clocked"] == CLIENT_ROUNDS:
-            node.clock.turned()
-        elif record["told"] and not self._priced:
-            self._done(node)
+        clock = self.nodes[process].clock
+        assert clock is not None
+        clock.turned()
+
+    def tables(self) -> dict[str, Any]:
+        """Return what the barrier counted; see `controller.barrier.Barrier.tables`."""
+        return self.barrier.tables()
+
+    def _barrier_of(self, node: Node) -> Central:
+        def send(_kind: Kind, body: Mapping[str, Any]) -> None:
+            self._said(node, body["started"])
+
+        return Central(send)
 
     def _said(self, node: Node, started: int) -> None:
         """Take what a member says by its own code: it has done its round."""
         if self._early is not None:
-            self._early.append(node.process)
+            self._early.append(node)
             return
-        self._started[node.copy] = max(self._started.get(node.copy, 0), started)
-        if self._priced:
-            self._machine.tell(node.process)
-        else:
-            self._done(node)
+        self._note(node, started)
+        self._tell(node)
+
+    def _note(self, node: Node, started: int) -> None:
+        """Keep what a copy's client has started up to a round."""
+        by_copy = self._started.setdefault(node.round, {})
+        by_copy[node.copy] = max(by_copy.get(node.copy, 0), started)
+        self._started.pop(node.round - ROUNDS, None)
+
+    def _tell(self, node: Node) -> None:
+        self._done(node)
 
     def _done(self, node: Node) -> None:
-        started = max(self._started.values(), default=0)
-        if not self.barrier.done(node.name, node.round, started, self._machine.now):
-            return
-        self._shown = dict(self._started)
-        if self._priced:
-            self._machine.post(self._controller, self._down)
-            return
-        for each in self._nodes.values():
-            self._opened(each)
-            self._machine.let_turn(each.process)
+        if self.barrier.done(node.name, node.round, 0, self.machine.now):
+            self._open()
+
+    def _open(self) -> None:
+        for node in self.nodes.values():
+            self._opened(node)
+            self.machine.let_turn(node.process)
 
     def _opened(self, node: Node) -> None:
         assert node.clock is not None
+        started = self._started.get(node.round, {}).get(node.copy, 0)
         node.round += 1
-        self._machine.processes[node.process]["told"] = 0
-        node.clock.opened(node.round, self._shown.get(node.copy, 0))
+        self.machine.processes[node.process]["told"] = 0
+        node.clock.opened(node.round, started)
+
+
+class CentralClock(Clock):
+    """Have members tell the controller, which opens each round for all."""
+
+    priced = True
+
+    def __init__(self, machine: Machine, controller: int) -> None:
+        """Take the machine, see `Clock`."""
+        super().__init__(machine, controller)
+        self._up: dict[int, int] = {}
+        self._down: I64 = np.zeros(0, np.int64)
+
+    @staticmethod
+    def links(members: int) -> int:
+        """Return two for each member."""
+        return 2 * members
+
+    def join(self, processes: Iterable[int], join: Join) -> None:
+        """Join each member and the controller."""
+        down = []
+        for process in processes:
+            up = join(process, self.controller)
+            self._up[up] = process
+            self.machine.processes[process]["upward"] = 1 + up
+            down.append(join(self.controller, process))
+        self._down = np.array(down, np.int64)
+
+    def heard(self) -> None:
+        """Count a member, or open a round for one."""
+        process = self.machine.caller
+        if process == self.controller:
+            self._done(self.nodes[self._up[self.machine.taken(ENDED)]])
+        else:
+            self.machine.taken(ENDED)
+            self._opened(self.nodes[process])
+        self.machine.go_on()
+
+    def _tell(self, node: Node) -> None:
+        self.machine.tell(node.process)
+
+    def _open(self) -> None:
+        self.machine.post(self.controller, self._down)
+
+
+CLOCKS: Final[Mapping[str, type[Clock]]] = {
+    CENTRAL: CentralClock, FREE: Clock,
+}  # fmt: skip

@@ -9,7 +9,7 @@ when the last one has done it. Copies share hosts and a clock, and no link.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from neurocluster.errors import ClusterError
 from neurocluster.link.buffers import LinkSpec
 from neurocluster.model.partition import Link, depths
 from neurocluster.model.spec import PartitionSpec
-from neurocluster.simulate.clock import CENTRAL, Clock, Node, Starts
+from neurocluster.simulate.clock import CENTRAL, CLOCKS, Clock, Node, Starts
 from neurocluster.simulate.costs import CLIENT_LAYER, Cost, Costs, mean_of
 from neurocluster.simulate.hindering import hindrance_of
 from neurocluster.simulate.loop import DONE, HEARD, MORE, TURNED
@@ -81,8 +81,9 @@ class Cluster:
         self.plan, self.placement = work.plan, placement
         copies, plan = len(placement), work.plan
         members = copies * (len(plan.partitions) + 1)
-        clocked = work.clock in CLOCKED
-        links = copies * len(plan.links) + 2 * members * clocked
+        kind = CLOCKS[barrier] if work.clock in CLOCKED else None
+        links = copies * len(plan.links)
+        links += kind.links(members) if kind is not None else 0
         self.machine = Machine(site.all_cores, members + 1, links, costs, seed)
         self._layers = work.layers() if traces is None else {}
         self._traces = traces or {}
@@ -91,12 +92,8 @@ class Cluster:
         self._kept: list[object] = []
         self._depths = depths(plan)
         controller = self._controller(members)
-        self.clock: Clock | None = None
-        if clocked:
-            priced = barrier == CENTRAL
-            self.clock = Clock(self.machine, controller, priced=priced)
+        self.clock = kind(self.machine, controller) if kind is not None else None
         self._joint = 0
-        self._ways: dict[int, tuple[int, int]] = {}
         self.copies = [self._copy(k) for k in range(copies)]
         self._by_client = {copy.client_process: copy for copy in self.copies}
 
@@ -113,11 +110,6 @@ class Cluster:
             )
             for name, host in where.items()
         }  # fmt: skip
-        if self.clock is not None:
-            self._ways |= {
-                index: self._join_controller(where[name], index)
-                for name, index in process.items()
-            }
         payloads = {spec.name: most_payload(spec) for spec in self._specs}
         links = {
             link.name: machine.join(
@@ -165,35 +157,32 @@ class Cluster:
         if hindrance is not None:
             self.machine.hinder(process, hindrance)
 
-    def _join_clock(self, number: int, copy: Copy) -> None:
-        """Put all members of a copy under the clock."""
-        if self.clock is None:
-            return
-        engines: list[Engine | Starts] = [copy.starts, *copy.engines]
-        processes = [copy.client_process, *copy.processes]
-        names = [CLIENT, *(part.name for part in self.plan.partitions)]
-        for name, process, engine in zip(names, processes, engines, strict=True):
-            up, down = self._ways[process]
-            settings = {
-                "window": self.work.window,
-                "clock": {
-                    "mode": self.work.clock, "phases": 1, "depth": self._depths[name],
-                    "deepest": max(self._depths.values()),
-                },
-            }  # fmt: skip
-            full = member_name(name, number, len(self.copies))
-            node = Node(full, process, number, down)
-            self.clock.add(node, up, engine, settings)
+    def _join_clock(self, clock: Clock) -> None:
+        """Put all members of all copies under the clock."""
+        machine, copies = self.machine, self.copies
+        hosts = machine.threads["host"][::2].tolist()
 
-    def _join_controller(self, host: int, process: int) -> tuple[int, int]:
-        """Join a member and the controller; return the links up and down."""
-        there = self.site.wire(self.costs, host, OWN_HOST)
-        back = self.site.wire(self.costs, OWN_HOST, host)
-        machine = self.machine
-        return (
-            machine.join_control(process, CONTROLLER, there),
-            machine.join_control(CONTROLLER, process, back),
-        )
+        def join(source: int, target: int) -> int:
+            wire = self.site.wire(self.costs, hosts[source], hosts[target])
+            return machine.join_control(source, target, wire)
+
+        members = [p for copy in copies for p in (copy.client_process, *copy.processes)]
+        clock.join(members, join)
+        names = [CLIENT, *(part.name for part in self.plan.partitions)]
+        for number, copy in enumerate(copies):
+            engines: list[Engine | Starts] = [copy.starts, *copy.engines]
+            processes = [copy.client_process, *copy.processes]
+            for name, process, engine in zip(names, processes, engines, strict=True):
+                full = member_name(name, number, len(copies))
+                node = Node(full, process, number)
+                clock.add(node, engine, self._clock_settings(name))
+
+    def _clock_settings(self, name: str) -> dict[str, Any]:
+        clock = {
+            "mode": self.work.clock, "depth": self._depths[name],
+            "deepest": max(self._depths.values()), "phases": 1,
+        }  # fmt: skip
+        return {"window": self.work.window, "clock": clock}
 
     def hosts_of(self, number: int) -> dict[str, int]:
         """Return the host of each process of a copy, the client last."""
@@ -240,9 +229,9 @@ class Cluster:
         """
         machine = self.machine
         machine.processes["now"] = machine.now
+        if self.clock is not None:
+            self._join_clock(self.clock)
         machine.close_up()
-        for k, copy in enumerate(self.copies):
-            self._join_clock(k, copy)
         if len(self.copies) > 1:
             machine.share(frames, len(self.copies))
         for k, copy in enumerate(self.copies):

@@ -75,7 +75,7 @@ def outcome_of(cluster: Cluster, indices: I64) -> Outcome:
     together = _together(cluster.copies[0], rows, reports, indices)
     done = together.rows["done_ns"]
     end = int(done.max())
-    barrier = cluster.clock.barrier.tables() if cluster.clock is not None else {}
+    barrier = cluster.clock.tables() if cluster.clock is not None else {}
     slowest = {row[0]: row[1] for row in barrier.get("nodes", ())}
     workers = [
         line
@@ -93,9 +93,11 @@ def outcome_of(cluster: Cluster, indices: I64) -> Outcome:
         for line in _links(cluster, copy, number, end)
     ]
     bounds = [_bound(cluster, number, tables) for number, tables in enumerate(reports)]
+    frames = len(indices)
+    share = frames / max(frames, barrier.get("rounds", 0))
     return Outcome(
         together, links, workers, np.maximum.reduce(bounds),
-        busiest(_work(cluster, end), len(indices)), end - START_NS,
+        busiest(_work(cluster, end, share), frames), end - START_NS,
         barrier,
     )  # fmt: skip
 
@@ -222,10 +224,16 @@ def _least_delay(cluster: Cluster, link: Link, where: Mapping[str, int]) -> floa
     return found.delay_us * 1e3 if found is not None else 0.0
 
 
-def _work(cluster: Cluster, end: int) -> Mapping[str, tuple[float, int]]:
+def _work(cluster: Cluster, end: int, share: float) -> Mapping[str, tuple[float, int]]:
     """Return the work of each thread, and of each host, with its servers.
 
     A worker that is made slow works when it sleeps for that, but not on a core.
+
+    Args:
+        cluster: It has run.
+        end: When the last frame was done.
+        share: Of the controller's work that frames need, however long a run is: of a
+            round in which none starts they need nothing.
     """
     found: dict[str, tuple[float, int]] = {}
     hosts = np.zeros(len(cluster.machine.hosts))
@@ -243,7 +251,7 @@ def _work(cluster: Cluster, end: int) -> Mapping[str, tuple[float, int]]:
                 hosts[thread["host"]] += work
     main, io = cluster.machine.threads[2 * CONTROLLER : 2 * CONTROLLER + 2]
     for thread, what in ((main, "the controller"), (io, "its I/O thread")):
-        work = float(thread["cpu_ns"]) - overshoot(thread, end)
+        work = share * (float(thread["cpu_ns"]) - overshoot(thread, end))
         found[what] = (work, 1)
         hosts[thread["host"]] += work
     for k, work in enumerate(hosts.tolist()):

@@ -92,9 +92,11 @@ class Study:
 
 def study_of(
     config: RunConfig, fixed: FixedNetwork, plan: Plan, site: Site, costs: Costs,
-    *, copies: int = 1, span: int = 0, barrier: str = CENTRAL,
+    *, copies: int = 1, span: int = 0, barrier: str = "",
 ) -> Study:  # fmt: skip
     """Return the simulation that settings describe.
+
+    A barrier that is given counts for more than that of the settings.
 
     Raises:
         ConfigError: There are too many partitions, or a setting is not simulated.
@@ -111,6 +113,7 @@ def study_of(
     if config.clock not in SIMULATED:
         message = f"clock: {config.clock} is not simulated; {', '.join(SIMULATED)} are"
         raise ConfigError(message)
+    barrier = barrier or config.barrier
     if barrier not in BARRIERS:
         message = f"barrier: {barrier!r} is none of {', '.join(BARRIERS)}"
         raise ConfigError(message)

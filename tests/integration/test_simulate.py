@@ -68,7 +68,10 @@ def test_copies_are_told_apart(costs, tmp_path):
     [
         (["--cores", "0"], "cores: 0 is out of range; give 1 to 4,096"),
         (["--wire-jitter", "often"], "'often' is none of exponential, normal, heavy"),
-        (["--barrier", "dear"], "barrier: 'dear' is none of central, free"),
+        (
+            ["--barrier", "dear"],
+            "barrier: barrier: 'dear' is none of central, free",
+        ),
         (["--straggler", "conv9=2"], "conv9 is none of the partitions"),
         (["--copies", "9000"], "at most 20,000 are simulated"),
         (["--place", "conv1=n1", "--hosts", "2"], "which is none of h1, h2"),

@@ -137,10 +137,11 @@ def test_copies_have_one_window():
     assert (np.abs(last[0] - last[1]) > 0).any()
 
 
-def test_copies_are_under_one_clock():
+@pytest.mark.parametrize("barrier", BARRIERS)
+def test_copies_are_under_one_clock(barrier):
     work = clocked(small_work(), "pipeline")
     costs = VARIED.replace(**PRICES)
-    one = simulate(work, costs, Site(2, 2), frames=20)
-    many = simulate(work, costs, Site(2, 2), frames=20, copies=4)
+    one = simulate(work, costs, Site(2, 2), frames=20, barrier=barrier)
+    many = simulate(work, costs, Site(2, 2), frames=20, copies=4, barrier=barrier)
     assert len(many.barrier["nodes"]) == 4 * len(one.barrier["nodes"])
     assert one.barrier["rounds"] <= many.barrier["rounds"] < 2 * one.barrier["rounds"]
