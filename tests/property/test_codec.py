@@ -23,7 +23,7 @@ from neurocluster.wire.packet import (
     encode_packet,
     packet_fields,
 )
-from neurocluster.wire.shapes import CONTROLLER, INBOUND_ROW, QUESTIONS, ROLES
+from neurocluster.wire.shapes import CONTROLLER, DETAILS, INBOUND_ROW, QUESTIONS, ROLES
 from tests.support.status import entries, statuses
 
 LIMIT = 1 << 16
@@ -58,6 +58,7 @@ reports = st.fixed_dictionaries({
 texts = st.text(max_size=9)
 stamps = st.integers(0, 2**63 - 1)
 SHAPED = {
+    "table": st.sampled_from(sorted(DETAILS)),
     "what": st.sampled_from(QUESTIONS), "role": st.sampled_from(ROLES),
     "controller": entries(CONTROLLER),
     "status": st.none() | statuses(),

@@ -31,6 +31,7 @@ class FrameEngine:
     """
 
     outputs = 1
+    paced = False
 
     def __init__(
         self, epoch: int = 1, window: int = 4,
