@@ -165,12 +165,12 @@ def clockwork(
         settings: Of PREPARE.
         barrier: Is told when a round is done.
     """
-    rounds, phases = rounds_of(settings), settings["clock"]["phases"]
+    rounds = rounds_of(settings)
     if isinstance(rounds, ClientRounds):
         starter = cast("Starter", engine)
-        starter.step_through(phases)
+        starter.step_through(settings["clock"]["phases"])
         return ClientClock(starter, rounds, pump, barrier)
     if isinstance(rounds, WorkerRounds):
-        node.record["phases"] = phases
+        node.record["phases"] = settings["clock"]["phases"]
         return WorkerClock(node, rounds, pump, barrier)
     return None
