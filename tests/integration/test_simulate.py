@@ -70,7 +70,7 @@ def test_copies_are_told_apart(costs, tmp_path):
         (["--wire-jitter", "often"], "'often' is none of exponential, normal, heavy"),
         (
             ["--barrier", "dear"],
-            "barrier: barrier: 'dear' is none of central, free",
+            "barrier: 'dear' is none of central, free",
         ),
         (["--straggler", "conv9=2"], "conv9 is none of the partitions"),
         (["--copies", "9000"], "at most 20,000 are simulated"),
