@@ -25,6 +25,7 @@ def small():
     return done
 
 
+@pytest.mark.slow
 def test_json_holds_every_row(small):
     found = json.loads(small.stdout)
     rows = found["rows"]
@@ -41,6 +42,7 @@ def test_json_holds_every_row(small):
     assert found["environment"]["versions"]["pyzmq"]
 
 
+@pytest.mark.slow
 def test_what_needs_yardsticks_is_null_and_says_so(small):
     rows = json.loads(small.stdout)["rows"]
     outside = ("kernels_0.7", "frames_per_second_native", "latency_p50", "link_512")
@@ -51,9 +53,19 @@ def test_what_needs_yardsticks_is_null_and_says_so(small):
         assert rows[key]["reason"] == "needs --yardsticks"
 
 
+@pytest.mark.slow
 def test_progress_goes_to_standard_error(small):
     for step in ("kernels", "cluster", "link", "hop", "worker, cold", "first result"):
         assert f": {step}: done (" in small.stderr
+
+
+def test_what_is_asked_for_is_measured_and_nothing_else():
+    done = neurocluster("bench", "--rounds", 1, "--only", "timer", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert rows["timer_50_p99"]["value"] >= rows["timer_50_p50"]["value"] > 0
+    assert all(key.startswith("timer_") for key in rows)
+    assert "step 1/1: timer: done (" in done.stderr
 
 
 def test_a_folder_without_the_programs(tmp_path):

@@ -82,6 +82,7 @@ async def test_cycles_of_real_templates_leave_nothing():
     assert children(os.getpid()) == []
 
 
+@pytest.mark.slow
 async def test_a_hundred_cycles_leave_nothing():
     image = load_dataset().images[0]
     with Forge() as forge:
