@@ -44,7 +44,10 @@ class Paths:
         """Return which node goes to which spare, so that fewer links are broken.
 
         One after the other goes to where it has the fewest; at equal gain one on the
-        host with most broken paths, to the host with fewest.
+        host with most broken paths, to the host with fewest. Neighbours on a host that
+        is cut off gain nothing alone, for what leaves one of them behind is broken
+        then: so a node may also go without gain to a host with fewer broken paths, and
+        stays if nobody gains by what follows.
 
         Args:
             hosts: Of each node.
@@ -54,12 +57,14 @@ class Paths:
         """
         where, free = dict(hosts), dict(enumerate(spares))
         moves: dict[str, int] = {}
+        best, fewest = dict(moves), self._count(where, links)
         while choices := {host: k for k, host in reversed(free.items())}:
             found = [
                 (gain, self._blame(where[node]), -self._blame(host), node, host)
                 for node in self._movable(where, links, fixed)
                 for host in choices
                 if (gain := self._gain(node, host, where, links)) > 0
+                or (gain == 0 and self._blame(host) < self._blame(where[node]))
             ]
             if not found:
                 break
@@ -68,7 +73,9 @@ class Paths:
                 free[moves[node]] = where[node]
             where[node], moves[node] = host, choices[host]
             del free[choices[host]]
-        return moves
+            if (count := self._count(where, links)) < fewest:
+                best, fewest = dict(moves), count
+        return best
 
     def _movable(
         self, where: Mapping[str, str], links: Iterable[Ends], fixed: Collection[str]
@@ -93,6 +100,9 @@ class Paths:
         ]
         now = sum(self.broken(where[node], other) for other in others)
         return now - sum(self.broken(host, other) for other in others)
+
+    def _count(self, where: Mapping[str, str], links: Iterable[Ends]) -> int:
+        return sum(self.broken(where[source], where[to]) for source, to in links)
 
     def _blame(self, host: str) -> int:
         return sum(host in pair for pair in self._broken)

@@ -75,6 +75,19 @@ def test_a_path_that_is_cut_is_led_around_where_spares_stand_by(first):
         assert len(world.checks.failed_at) <= 2, explain(scenario)
 
 
+@pytest.mark.parametrize("first", range(0, 200, 50))
+def test_a_host_that_only_the_controller_reaches_is_left(first):
+    """Its links work with no other host, the client's included."""
+    for seed in range(first, first + 50):
+        drawn, hosts = draw(seed), ["ctl", "n1", "n2", "n3"]
+        cut = hosts.pop(1 + seed % 3)
+        faults = tuple(
+            Fault("go:1", seed % 7, "path", f"{cut}:{other}") for other in hosts
+        )
+        scenario = replace(drawn, hosts=3, spares=3, frames=3, faults=faults)
+        assert World(scenario).run().clients[0].outcome == "done", explain(scenario)
+
+
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
 def test_what_was_found_once_stays_found(path):
     scenario = parse(path.read_text())

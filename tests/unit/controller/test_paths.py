@@ -49,6 +49,16 @@ def test_where_no_spare_helps_nobody_moves():
     assert left == [("a", "b")]
 
 
+def test_neighbours_leave_a_host_together_where_neither_gains_alone():
+    """Either would leave the other behind a path that is broken, too."""
+    hosts = HOSTS | {"b": "n2", "c": "n2", "a": "n3"}
+    broken = [("n1", "n2"), ("n3", "n2"), ("ctl", "n2")]
+    moves, where, left = detours(broken, ["n1", "n3", "n1"], hosts)
+    assert set(moves) == {"b", "c"}
+    assert "n2" not in where.values()
+    assert not left
+
+
 def test_spares_are_given_once():
     """Both partitions of n3 must go, and there are two spares on one host."""
     links = (("client", "a"), ("client", "b"), ("a", "client"), ("b", "client"))
