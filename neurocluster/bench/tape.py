@@ -24,7 +24,8 @@ from neurocluster.kernels.jit import jit, native
 from neurocluster.kernels.memory import c_call4, call1, call2, pointer, read_thread_cpu
 from neurocluster.kernels.records import record
 from neurocluster.link.buffers import Handler, LinkBuffers
-from neurocluster.link.records import NODE, OUTBOUND
+from neurocluster.link.records import NODE
+from neurocluster.link.tape import packed
 from neurocluster.simulate.meter import Meter
 from neurocluster.simulate.records import METER
 from neurocluster.transport.base import Inbox, Outlet
@@ -68,17 +69,6 @@ def keep(rows_at: int, place: int, size: int, time: int) -> None:
 
 
 @jit
-def packed(node_at: int) -> int:
-    """Return the spikes that a node has packed."""
-    node = carray(pointer(node_at), 1, NODE)[0]
-    links = carray(pointer(U(node.outbound_at)), node.outbound_count, OUTBOUND)
-    total = 0
-    for k in range(node.outbound_count):
-        total += links[k].spikes
-    return total
-
-
-@jit
 def handle(tape: Records, size: int) -> int:
     """Let the engine handle a packet; write down what it was and took."""
     node = carray(pointer(tape.node_at), 1, NODE)[0]
@@ -87,7 +77,7 @@ def handle(tape: Records, size: int) -> int:
         meter = carray(pointer(tape.meter_at), 1, METER)[0]
         meter.words = meter.synops = meter.fired = 0
     else:
-        before = packed(tape.node_at)
+        before = packed(node)
     begin = read_thread_cpu(tape.scratch_at)
     code = call2(tape.receive_at, tape.handles_at, U(size))
     time = spent(tape, begin)
@@ -100,7 +90,7 @@ def handle(tape: Records, size: int) -> int:
         row[1], row[2], row[3] = meter.words, meter.synops, meter.fired
     else:
         row[1], row[2] = (size - HEADER_BYTES) >> 1, 0
-        row[3] = packed(tape.node_at) - before
+        row[3] = packed(node) - before
     return code
 
 

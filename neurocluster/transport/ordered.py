@@ -7,12 +7,10 @@ from numba import carray
 
 from neurocluster.dtypes import Records
 from neurocluster.kernels.jit import jit
-from neurocluster.kernels.memory import c_call0, c_call4, pointer
-from neurocluster.link import records as r
+from neurocluster.kernels.memory import pointer
 from neurocluster.link.gate import NOT_YET, NOTHING
 from neurocluster.link.order import ORDER, PASSES, keep, take
-from neurocluster.link.receiver import fault
-from neurocluster.transport.outlets import EAGAIN, EINTR, NO_WAIT
+from neurocluster.transport.inlet import receive
 
 U = np.uint64
 
@@ -29,15 +27,9 @@ def next_in_order(turn: Records, node: Records) -> int:
     size = take(order, node)
     if size != NOTHING:
         return size
-    at, room = U(node.message_at), U(node.message_room)
-    size = c_call4(U(turn.recv_at), U(turn.inbox), at, room, U(NO_WAIT))
+    size = receive(turn, node)
     if size < 0:
-        problem = c_call0(U(turn.errno_at))
-        if problem == EINTR:
-            return NOT_YET
-        if problem != EAGAIN:
-            return fault(node, r.BAD_SOCKET, -1, -1, 0, problem)
-        return NOTHING
+        return size
     code = keep(order, node, size)
     if code == PASSES:
         return size

@@ -24,7 +24,7 @@ from numba import carray
 
 from neurocluster.dtypes import Records
 from neurocluster.kernels.jit import jit
-from neurocluster.kernels.memory import c_call0, c_call4, call1, call2, pointer
+from neurocluster.kernels.memory import call1, call2, pointer
 from neurocluster.link import records as r
 from neurocluster.link.gate import (
     GATE,
@@ -35,13 +35,11 @@ from neurocluster.link.gate import (
     is_done,
     stash,
 )
-from neurocluster.link.receiver import fault, now_ns
+from neurocluster.link.receiver import now_ns
 from neurocluster.link.records import NODE
+from neurocluster.transport.inlet import receive
 from neurocluster.transport.ordered import next_in_order
 from neurocluster.transport.outlets import (
-    EAGAIN,
-    EINTR,
-    NO_WAIT,
     TURN,
     events_of,
     next_due,
@@ -128,7 +126,6 @@ def next_packet(turn: Records, node: Records) -> int:
     """
     if turn.order_at:
         return next_in_order(turn, node)
-    room = U(node.message_room)
     gated = turn.gate_at != 0
     if gated:
         gate = carray(pointer(turn.gate_at), 1, GATE)[0]
@@ -137,16 +134,8 @@ def next_packet(turn: Records, node: Records) -> int:
             if size != NOTHING:
                 return size
     while True:
-        at = U(node.message_at)
-        size = c_call4(U(turn.recv_at), U(turn.inbox), at, room, U(NO_WAIT))
-        if size < 0:
-            problem = c_call0(U(turn.errno_at))
-            if problem == EINTR:
-                return NOT_YET
-            if problem != EAGAIN:
-                return fault(node, r.BAD_SOCKET, -1, -1, 0, problem)
-            return NOTHING
-        if not gated or not holds_back(gate, node, size):
+        size = receive(turn, node)
+        if size < 0 or not gated or not holds_back(gate, node, size):
             return size
         code = stash(gate, node, size)
         if code < 0:
