@@ -26,7 +26,8 @@ from neurocluster.controller.events import (
     Tick,
 )
 from neurocluster.controller.members import Members
-from neurocluster.wire.control import Kind
+from neurocluster.controller.roster import Member
+from neurocluster.wire.control import Control, Kind
 
 __all__ = ["TRANSITIONS", "Controller", "Phase", "Step"]
 OF_ONE_EPOCH: Final = (
@@ -55,12 +56,18 @@ class Controller(Members):
         message, member = event.message, self._roster.get(event.peer)
         if message.kind is Kind.REGISTER:
             self._step(Kind.REGISTER, (event.peer, message.body), now_ns)
-        elif member is None or message.generation != self._post.generation:
+        elif member is None or not self._is_for_us(member, message):
             self._turn_away(event.peer, message)
         else:
             member.heard_ns = now_ns
             if message.kind not in OF_ONE_EPOCH or message.epoch == self.epoch:
                 self._step(message.kind, (member, message), now_ns)
+
+    def _is_for_us(self, member: Member, message: Control) -> bool:
+        """Tell whether a message is of this life, which WELCOME makes known."""
+        if message.kind is Kind.BYE and message.generation == 0:
+            return not member.ready
+        return message.generation == self._post.generation
 
     def _step(self, what: Kind | type, subject: tuple[Any, ...], now_ns: int) -> None:
         step = TRANSITIONS.get((self.phase, what))

@@ -168,3 +168,17 @@ def test_without_a_client_the_controller_waits():
     d = Driver()
     d.join(A, B)
     assert not finish(d.ticks(3 * DEADLINE_NS // MS, A, B))
+
+
+def test_who_leaves_before_welcome_reaches_it_has_left():
+    d = Driver()
+    d.join(CLIENT)
+    d.say(K.REGISTER, A)
+    d.say(K.BYE, A, generation=0)
+    (line,) = (a.text for a in d.actions if isinstance(a, e.Log))
+    assert line.startswith("a spare (worker pid 2 on h) left: SIGTERM received")
+    d.say(K.READY, A)
+    d.join(B)
+    assert d.sent(K.PREPARE) == set()
+    d.say(K.BYE, B, generation=1)
+    assert not any(isinstance(a, e.Log) for a in d.actions)
