@@ -100,16 +100,17 @@ def told_by_nodes(
         reports: Tables of the members.
         partitions: Names, in plan order.
     """
+    nodes = {-1: CLIENT, **dict(enumerate(partitions))}
+    names = ("clock_slowest_ns", "clock_times_slowest", "clock_held_up_ns")
     found: dict[str, list[int]] = {}
     rounds = 0
     for report in reports:
         counts = report["worker"]
-        if "clock_rounds" not in counts:
+        node = nodes.get(counts.get("partition", -2))
+        if node is None or "clock_rounds" not in counts:
             continue
-        node = dict(enumerate(partitions)).get(counts["partition"], CLIENT)
         rounds += counts["clock_rounds"] if node == CLIENT else 0
         old = found.get(node, [0, 0, 0])
-        names = ("clock_slowest_ns", "clock_times_slowest", "clock_held_up_ns")
-        found[node] = [a + counts[b] for a, b in zip(old, names, strict=True)]
+        found[node] = [a + counts.get(b, 0) for a, b in zip(old, names, strict=True)]
     rows = [[node, *counts] for node, counts in sorted(found.items())]
     return {"rounds": rounds, "nodes": rows} if rounds else {}

@@ -74,9 +74,10 @@ class Ends(Books):
                 Kind.FAILED, reason=session.failure, partition=None
             )  # fmt: skip
         barrier = self._barrier.tables()
+        if self._plan.ticks:
+            barrier = told_by_nodes(reports, self._plan.partitions)
         self._post.tell_client(
-            Kind.TABLES, reports=reports, **self._guests.told(),
-            barrier=barrier or told_by_nodes(reports, self._plan.partitions),
+            Kind.TABLES, reports=reports, barrier=barrier, **self._guests.told()
         )  # fmt: skip
         self._post.log(f"session ended: {session.failure or 'done'}")
         if (client := self._roster.client) is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from neurocluster.controller.holder import Cause, causes_at, worst
 from neurocluster.controller.status import MemberStatus, Status
-from neurocluster.controller.ticks import HEAD, Missing, undelivered
+from neurocluster.controller.ticks import HEAD, Missing, undelivered, ways_of
 from neurocluster.dtypes import CLIENT
 
 
@@ -42,8 +42,8 @@ def held_round(status: Status) -> Held | None:
     ]  # fmt: skip
     still = [member for member in late if member.still]
     found = [cause for member in still or late for cause in _causes(status, member)]
-    order = (CLIENT, *status.partitions)
-    ticks = undelivered({n: m.rounds for n, m in nodes.items()}, order)
+    ways = ways_of((CLIENT, *status.partitions))
+    ticks = undelivered({n: m.rounds for n, m in nodes.items()}, ways)
     tick = next((t for t in ticks if t.round == number), None)
     return Held(number, worst(found), None if found else tick)
 

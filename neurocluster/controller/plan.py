@@ -72,6 +72,7 @@ class ClusterPlan:
         self.plan_hash = plan_hash(fixed, plan, settings)
         nodes = (CLIENT, *self.partitions)
         self._depths = depths(plan)
+        self.ticks = self._ticks() if settings.barrier == DISSEMINATION else ()
         self._prepared = {node: self._prepare(node) for node in nodes}
 
     @property
@@ -79,10 +80,9 @@ class ClusterPlan:
         """Tell whether rounds are opened for the nodes."""
         return self._settings.clock in CLOCKED
 
-    @property
-    def ticks(self) -> tuple[tuple[str, str], ...]:
-        """Return who tells whom that a round is done; empty where nobody does."""
-        if not self.clocked or self._settings.barrier != DISSEMINATION:
+    def _ticks(self) -> tuple[tuple[str, str], ...]:
+        """Return who tells whom that a round is done."""
+        if not self.clocked:
             return ()
         nodes = (CLIENT, *self.partitions)
         return tuple(

@@ -27,7 +27,8 @@ class Recovery(Ends):
             self._session.limit_ns = now_ns + self._recovery_ns
         self.phase, self._post.epoch = Phase.WIRE, self.epoch
         self._watch = LinkWatch(self._plan.links)
-        self._ticks = TickWatch((CLIENT, *self._plan.partitions))
+        order = (CLIENT, *self._plan.partitions) if self._plan.ticks else ()
+        self._ticks = TickWatch(order)
         self._wiring.begin(now_ns)
 
     def _ready(self, member: Member, _message: Control, now_ns: int) -> None:

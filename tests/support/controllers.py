@@ -21,11 +21,14 @@ P, K = Phase, Kind
 
 
 class Plan:
-    """Two partitions in a row."""
+    """Two partitions in a row; ``ticks`` says who tells whom of rounds."""
 
     partitions = NAMES
     links = LINKS
-    clocked, local_depths, ticks = False, {}, ()
+    clocked, local_depths = False, {}
+
+    def __init__(self, ticks=()):
+        self.ticks = ticks
 
     def prepare(self, node):
         return {
@@ -79,9 +82,9 @@ def body(kind, peer, **changes):
 class Driver:
     """A controller and its time."""
 
-    def __init__(self, *, once=True):
+    def __init__(self, *, once=True, ticks=()):
         self.controller = Controller(
-            Plan(), generation=GENERATION, cluster="x", version="1", cores=2,
+            Plan(ticks), generation=GENERATION, cluster="x", version="1", cores=2,
             deadline_ns=DEADLINE_NS, recovery_ns=RECOVERY_NS, once=once,
         )  # fmt: skip
         self.now, self.actions = 10**9, []
@@ -143,9 +146,9 @@ class Driver:
         return self.actions
 
 
-def at(phase, *, once=True, spares=()):
+def at(phase, *, once=True, spares=(), ticks=()):
     """Return a driver whose controller stands in a phase."""
-    d = Driver(once=once)
+    d = Driver(once=once, ticks=ticks)
     if phase is P.GATHER:
         d.join(CLIENT, A)
         return d

@@ -1,5 +1,6 @@
 """A barrier opens when all are there, once, and says who held the others up."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,3 +86,15 @@ def test_what_nodes_count_themselves_is_told_alike():
     }
     assert told_by_nodes([{"worker": {"partition": 0}}], ("a.0",)) == {}
     assert is_barrier({**found, "nodes": tuple(map(tuple, found["nodes"]))})
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [{}, {"partition": 7}, {"partition": "x"}, {"partition": None}],
+)
+def test_a_report_of_nobody_counts_nothing(counts):
+    client = {"partition": -1, "clock_rounds": 3}
+    reports = [{"worker": {**counts, "clock_rounds": 5}}, {"worker": client}]
+    assert told_by_nodes(reports, ("a.0",)) == {
+        "rounds": 3, "nodes": [["client", 0, 0, 0]]
+    }  # fmt: skip

@@ -267,7 +267,7 @@ def test_nodes_that_tell_each_other_are_told_where():
 
 
 def test_a_tick_that_does_not_arrive_ends_the_epoch_and_is_named():
-    d = at(P.RUN)
+    d = at(P.RUN, ticks=(("client", "a.0"), ("client", "b.0")))
     words = lambda *values: b"".join(v.to_bytes(8, "little") for v in values)  # noqa: E731
     found, well, late = [], words(3, 1, 4, 4, 4, 4), words(3, 1, 4, 4, 4, 3)
     for _ in range(25):
