@@ -50,7 +50,9 @@ Interface = Annotated[
 PortRange = Annotated[
     str | None,
     typer.Option(
-        "--ports", metavar="LOW-HIGH", help="Ports to listen at, two or more."
+        "--ports",
+        metavar="LOW-HIGH",
+        help="Ports to listen at, two or more; four under --barrier dissemination.",
     ),
 ]
 OPEN = (

@@ -61,7 +61,7 @@ def build_plan(options: dict[str, str], folder: str) -> ClusterPlan:
         options["clock"],
         json.loads(options["order_seed"]),
         options["barrier"],
-        trace=int(options.get("trace", "0")),
+        trace=int(options["trace"]),
         phases=int(options["phases"]),
     )
     return ClusterPlan(fixed, plan, settings)

@@ -122,10 +122,6 @@ class Tape:
         """Return how many packets there was no room for."""
         return max(0, int(self._record[0]["count"]) - len(self._rows))
 
-    def clear(self) -> None:
-        """Forget all packets."""
-        self._record[0]["count"] = 0
-
     def handler(self, inner: Handler, epoch: int = 0) -> Handler:
         """Return what a turn calls instead of an epoch's engine's own functions."""
         for name, value in (

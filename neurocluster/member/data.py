@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, Final, Protocol
 
 import numpy as np
 
-from neurocluster.errors import LocalLinkError, RemoteLinkError, WireError
+from neurocluster.errors import RemoteLinkError, WireError
 from neurocluster.link.buffers import Handler, LinkBuffers
 from neurocluster.link.records import FAULTS
 from neurocluster.member.clocking import Clocking
@@ -96,20 +97,15 @@ class DataPath:
             secret = asking.secret.encode()
             echo = Echo(secret, there.host, there.ports, asking.clock)
         self.clocks = Clocks(engine.node, echo, asking)
-        try:
-            self._inbox = ZmqInbox(sockets, there.endpoints, self._hwm, room)
-        except LocalLinkError:
-            self.clocks.close()
-            raise
         mark = int(engine.node.record["epoch"][0])
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.clocks.close)
+            self._inbox = ZmqInbox(sockets, there.endpoints, self._hwm, room)
+            undo.callback(self._inbox.close)
             self.clocking = Clocking(
                 sockets, place, settings, mark, asking.clock, asking.send
             )
-        except LocalLinkError:
-            self._inbox.close()
-            self.clocks.close()
-            raise
+            undo.pop_all()
         self._inbox.watch(wake)
         self.endpoint = there.told(self._inbox.endpoint)
         self.echo = there.told_echo(echo.port) if echo is not None else ""

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from neurocluster.errors import LocalLinkError
 from neurocluster.member.barriers import DISSEMINATION, Disseminated
-from neurocluster.member.dissemination import Dissemination
+from neurocluster.member.dissemination import Dissemination, step_count
 from neurocluster.member.meeting import Place
 from neurocluster.transport.sockets import Sockets
 from neurocluster.transport.zeromq import ZmqInbox, ZmqOutlet
@@ -57,13 +58,24 @@ class Ticks:
         self.strangers = 0
         self._outlets: list[ZmqOutlet] = []
         self._buffer = memoryview(bytearray(LIMIT))
+        self._steps = step_count(told["nodes"])
         barrier = Dissemination(told["rank"], told["nodes"])
         self.barrier = Disseminated(barrier, clock, self._send)
         self._soon = asyncio.get_running_loop().call_soon
-        self._open = True
+        self._open, self._scheduled = True, False
 
     def connect(self, partners: Sequence[str]) -> None:
-        """Connect to the partner of each step."""
+        """Connect to the partner of each step.
+
+        Raises:
+            LocalLinkError: There is not one for each step.
+        """
+        if len(partners) != self._steps:
+            message = (
+                f"{len(partners)} of {self._steps} partners to tell of rounds: a "
+                "member does not say where it hears of them"
+            )
+            raise LocalLinkError(message)
         for where in partners:
             end = ZmqOutlet(self._sockets, where, WAITING, lambda: None)
             self._outlets.append(end)
@@ -71,12 +83,19 @@ class Ticks:
     def start(self) -> None:
         """Hear ticks from now on, those that have come first."""
         self._inbox.watch(self._arrived)
-        self._soon(self._arrived)
+        self._again()
 
     def _send(self, tick: Tick) -> None:
         self._outlets[tick.step].send(write_tick(self._mark, tick))
 
+    def _again(self) -> None:
+        """Look soon; once, however often the inbox wakes us up until then."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._soon(self._arrived)
+
     def _arrived(self) -> None:
+        self._scheduled = False
         receive, buffer = self._inbox.receive_into, self._buffer
         for _ in range(BUDGET):
             if not self._open or (size := receive(buffer)) < 0:
@@ -84,7 +103,7 @@ class Ticks:
             tick = read_tick(bytes(buffer[:size]), self._mark)
             if tick is None or not self.barrier.heard(tick):
                 self.strangers += 1
-        self._soon(self._arrived)
+        self._again()
 
     def close(self) -> None:
         """Close all sockets; may be called twice."""

@@ -70,8 +70,3 @@ class Trace:
     def lost(self) -> tuple[int, int]:
         """Return for how many packets and turns there was no room."""
         return self._tape.lost, max(0, self._count - ROOM)
-
-    def clear(self) -> None:
-        """Forget everything: a session is over."""
-        self._tape.clear()
-        self._count = 0

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import zmq
 
+from neurocluster.errors import LocalLinkError
 from neurocluster.transport.sockets import (
     Sockets,
     bind_to,
@@ -111,12 +112,21 @@ class ZmqOutlet:
         hwm: int,
         wake: Callable[[], None],
     ) -> None:
-        """Connect; ``wake`` is called when there may be room again."""
+        """Connect; ``wake`` is called when there may be room again.
+
+        Raises:
+            LocalLinkError: The endpoint is none.
+        """
         self._socket = sockets.open(zmq.PUSH, hwm=hwm, limit=-1, listens=False)
         if endpoint.startswith("tcp://"):
             self._socket.set(zmq.SNDBUF, TCP_BUFFER_BYTES)
             self._socket.set(zmq.TCP_MAXRT, TCP_RETRY_MS)
-        self._socket.connect(endpoint)
+        try:
+            self._socket.connect(endpoint)
+        except zmq.ZMQError as error:
+            self._socket.close(0)
+            message = f"cannot connect to {endpoint!r}: {error}"
+            raise LocalLinkError(message) from error
         self.handle = int(self._socket.underlying)
         self.send: Callable[[memoryview | bytes], bool] = _sender(self._socket)
         self._stop = watch(self._socket, wake)
