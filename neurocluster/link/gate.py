@@ -103,6 +103,27 @@ def from_stash(gate: Records, node: Records) -> int:
 
 
 @jit
+def let_in(gate_at: int, limit: int) -> None:
+    """Move the limit; what is stashed is looked at again, from the first packet.
+
+    A turn may have ended after the last packet that the limit before let in: what it
+    took out of the stash is dropped first, or it would be handled once more.
+
+    Args:
+        gate_at: Address of GATE.
+        limit: Steps below it may be handled.
+    """
+    gate = carray(pointer(U(gate_at)), 1, GATE)[0]
+    if gate.looking:
+        words = carray(pointer(U(gate.stash_at)), gate.used // WORD, np.int64)
+        gone = gate.look - gate.kept
+        for k in range(gate.look // WORD, gate.used // WORD):
+            words[k - gone // WORD] = words[k]
+        gate.used -= gone
+    gate.limit, gate.looking, gate.look, gate.kept = limit, 1, 0, 0
+
+
+@jit
 def is_done(gate: Records, node: Records) -> bool:
     """Tell whether all that the clock let in was handled and sent."""
     done = node.next_frame * node.phases + node.next_phase

@@ -9,7 +9,7 @@ import numpy as np
 
 from neurocluster.dtypes import I64, U8, Records
 from neurocluster.link.buffers import LinkBuffers
-from neurocluster.link.gate import GATE, is_done
+from neurocluster.link.gate import GATE, is_done, let_in
 from neurocluster.link.stashed import add_stashed
 from neurocluster.member.barriers import Barrier
 from neurocluster.member.rounds import ClientRounds, WorkerRounds, rounds_of
@@ -80,9 +80,7 @@ class WorkerClock:
         if number != self._rounds.number + 1:
             return
         self._rounds.opened(number, started)
-        gate = self._gate[0]
-        gate["limit"], gate["looking"] = self._rounds.limit, 1
-        gate["look"] = gate["kept"] = 0
+        let_in(self._gate.ctypes.data, self._rounds.limit)
         self._barrier.forget()
         self._pump.turn()
 

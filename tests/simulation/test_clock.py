@@ -9,6 +9,7 @@ from neurocluster.kernels.chain import Chain
 from neurocluster.member.counts import counters
 from neurocluster.member.dissemination import step_count
 from neurocluster.model.convert import convert
+from neurocluster.transport.turn import BUDGET_PACKETS
 from tests.simulation.test_cluster import SPLITS, frames
 from tests.simulation.test_impairments import drawn
 from tests.support.builders import planned, small_graph
@@ -53,6 +54,26 @@ def test_a_clocked_cut_network_loses_nothing(clock, split, seed):
     cluster.run(frames(seed, 9))
     assert cluster.faults == []
     assert cluster.rounds > 9 // (1 + seed)
+    cluster.check_links()
+
+
+class Late(VirtualCluster):
+    """A loop that takes what came from the controller before the next turn, or after."""
+
+    def schedule(self, action):
+        self.at(self.now() + self.random.randrange(1, 40), action)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_round_that_ends_with_a_turns_budget_is_handled_once(seed):
+    """A batch as large as a budget: the next round opens before the next turn."""
+    graph, count = small_graph(seed), 4 * BUDGET_PACKETS
+    cluster = Late(
+        graph, planned(graph), seed, window=BUDGET_PACKETS, hwm=99, stall=0,
+        max_spikes=512, clock="layer", barrier_ns=10, delay_ns=2,
+    )  # fmt: skip
+    cluster.run(frames(seed, count))
+    assert cluster.faults == []
     cluster.check_links()
 
 
