@@ -16,6 +16,7 @@ from neurocluster.dtypes import BATCH, CLIENT
 from neurocluster.kernels.tables import layer_sizes
 from neurocluster.link.room import packet_room
 from neurocluster.member.clockwork import STASH_BYTES
+from neurocluster.member.ordering import kept_bytes as in_order_bytes
 from neurocluster.member.rounds import CLOCKED
 from neurocluster.member.trace import trace_bytes
 from neurocluster.model.convert import FixedNetwork
@@ -29,6 +30,7 @@ from neurocluster.model.memory import (
 from neurocluster.model.partition import Link, Partition, Plan
 from neurocluster.model.spec import PartitionSpec, partition_spec
 from neurocluster.transport.hindrance import slots_of
+from neurocluster.wire.packet import HEADER_BYTES
 from neurocluster.worker.room import (
     EngineRoom,
     engine_room,
@@ -116,9 +118,14 @@ class MemoryBound:
         room = packet_room(link.width, self.config.max_spikes, self._payload(link))
         return slots_of(room) * (room + 16)
 
-    @property
-    def _stash(self) -> int:
-        """Return what a worker may keep for its clock."""
+    def _stash(self, name: str) -> int:
+        """Return what a worker may keep for its clock, or until it is its turn."""
+        if self.config.order_seed is not None:
+            into = self._plan.inbound(name)
+            widest = max(link.width for link in into)
+            spikes, other = self.config.max_spikes, most_payload(self.specs[name])
+            packet = HEADER_BYTES + max(spikes * widest, other)
+            return in_order_bytes(packet, self.config.window, len(into))
         return STASH_BYTES if self.config.clock in CLOCKED else 0
 
     # -- processes -------------------------------------------------------------
@@ -131,7 +138,7 @@ class MemoryBound:
             name, "worker",
             network=2 * engine.arrays + WORKER_COPIES * weights,
             window=engine.contexts + engine.outboxes + 2 * engine.reports + self._trace,
-            queues=self._queues(name) + CONTROL_BYTES + self._stash,
+            queues=self._queues(name) + CONTROL_BYTES + self._stash(name),
             rebuild=engine.contexts + engine.outboxes + engine.reports,
         )  # fmt: skip
 

@@ -29,7 +29,7 @@ def counters(
         node: The links.
         pump: Turns them; None before they are connected.
         stashed: (inbound links, 2) int64: spikes and markers that were received and
-            wait for a clock; None without one.
+            wait for a clock or for their turn; None where none do.
     """
     inbound, outbound = node.inbound, node.outbound
     waiting = outbound["pieces_count"] - outbound["pieces_done"]

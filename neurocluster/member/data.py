@@ -228,9 +228,9 @@ class DataPath:
 
     def counters(self) -> dict[str, Any]:
         """Return what a BEAT carries of the links."""
-        node, clocking = self._engine.node, self.clocking
-        counted = counters(node, self.pump, clocking.stashed())
-        return counted | {"rounds": clocking.progress()}
+        waits = self.clocking if self._ordering is None else self._ordering
+        counted = counters(self._engine.node, self.pump, waits.stashed())
+        return counted | {"rounds": self.clocking.progress()}
 
     def add_to(self, totals: Totals) -> None:
         """Add this epoch's counters to those of the session."""

@@ -16,12 +16,33 @@ from neurocluster.dtypes import I64, U8, U64, Records
 from neurocluster.errors import ConfigError
 from neurocluster.link.buffers import LinkBuffers
 from neurocluster.link.order import ORDER, WORD
+from neurocluster.link.stashed import add_kept
 from neurocluster.transport.pump import Pump
 
 KEPT_BYTES: Final = 64 << 20
 """Most bytes of packets that may wait for their turn; untouched pages cost nothing."""
 FOR_EVER_NS: Final = 1 << 60
 """How long partial packets wait for more spikes: until their frame ends."""
+
+
+def kept_room(packet: int, window: int, links: int) -> tuple[int, int]:
+    """Return the slots for packets that wait for their turn, and the bytes of each.
+
+    Two packets of each frame in flight find room on each link, however large they are.
+
+    Args:
+        packet: Most bytes of one.
+        window: Frames in flight.
+        links: That end at the node.
+    """
+    size = WORD + -(-packet // WORD) * WORD
+    return max(KEPT_BYTES // size, 2 * window * links), size
+
+
+def kept_bytes(packet: int, window: int, links: int) -> int:
+    """Return the most bytes of what `kept_room` makes room for, and of its table."""
+    slots, size = kept_room(packet, window, links)
+    return slots * (size + WORD)
 
 
 class Ordering:
@@ -34,11 +55,12 @@ class Ordering:
             node: The links.
             seed: Of the run; each node draws another order from it.
         """
-        room = int(node.record["message_size"][0])
-        size = WORD + -(-room // WORD) * WORD
-        count = max(KEPT_BYTES // size, 1)
+        count, size = kept_room(
+            int(node.record["message_size"][0]), len(node.contexts), len(node.inbound)
+        )
         self._slots: U8 = np.empty(count * size, np.uint8)
         self._next: I64 = np.empty(count, np.int64)
+        self._node = node.record
         self._ends: I64 = np.full((len(node.inbound), 2), -1, np.int64)
         self._random: U64 = np.zeros(1, np.uint64)
         self.record: Records = np.zeros(1, ORDER)
@@ -55,6 +77,12 @@ class Ordering:
             "random_at": self._random.ctypes.data,
         }.items():  # fmt: skip
             self.record[0][name] = value
+
+    def stashed(self) -> I64:
+        """Return spikes and markers that wait for their turn, (inbound links, 2)."""
+        counts: I64 = np.zeros_like(self._ends)
+        add_kept(self.record.ctypes.data, self._node.ctypes.data, counts)
+        return counts
 
 
 def ordering(

@@ -4,6 +4,7 @@ import pytest
 
 from neurocluster.kernels.chain import Chain
 from neurocluster.model.convert import convert
+from neurocluster.wire.packet import SPIKES, decode_packet
 from tests.simulation.test_cluster import SPLITS, frames
 from tests.simulation.test_impairments import drawn
 from tests.support.builders import planned, small_graph
@@ -55,3 +56,51 @@ def test_a_chain_has_one_order_only(seed):
     given, _ = ran("", seed, 3, seed)
     run = Chain(convert(graph, [0.5])).run(images)
     assert [c for c, _ in given] == run.counts.tolist()
+
+
+class Watched(VirtualCluster):
+    """Compare, after each turn of a worker, what it says it received with what it took.
+
+    Attributes:
+        waited: Most spikes that were kept after a turn.
+    """
+
+    def watch(self):
+        self.waited, self.taken = 0, {}
+        for name, wire in self.wires.items():
+            self.taken[name] = [0, 0]
+            wire.take = lambda name=name, take=wire.take: self.took(name, take())
+
+    def took(self, name, data):
+        packet = decode_packet(data, len(data))
+        if packet.kind == SPIKES:
+            self.taken[name][0] += len(packet.payload) // 2
+        self.taken[name][1] += packet.close > 0
+        return data
+
+    def _turned(self, name):
+        super()._turned(name)
+        if name in self.workers:
+            node = self.workers[name].node
+            order = self._orderings[list(self.workers).index(name)]
+            kept = order.stashed()
+            inbound = node.inbound
+            told = zip(
+                inbound["spikes"] + kept[:, 0], inbound["next_close"] + kept[:, 1],
+                strict=True,
+            )  # fmt: skip
+            taken = [tuple(self.taken[link.name]) for link in node.inbound_specs]
+            assert list(told) == taken
+            self.waited = max(self.waited, int(kept[:, 0].sum()))
+
+
+def test_what_waits_for_its_turn_counts_as_received():
+    graph = small_graph(0)
+    cluster = Watched(
+        graph, planned(graph, SPLITS[-1]), 1, impairments=drawn(1), order_seed=5,
+        max_spikes=3, hwm=2,
+    )  # fmt: skip
+    cluster.watch()
+    cluster.run(frames(0, 12))
+    assert cluster.faults == []
+    assert cluster.waited > 0

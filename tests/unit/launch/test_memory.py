@@ -8,6 +8,7 @@ from neurocluster.client.reports import open_bytes
 from neurocluster.coding.delay import rank_table
 from neurocluster.config import RunConfig
 from neurocluster.launch.memory import MemoryBound
+from neurocluster.member.ordering import Ordering
 from neurocluster.model.convert import convert
 from neurocluster.model.partition import make_plan
 from neurocluster.model.split import parse_splits
@@ -115,3 +116,18 @@ def test_a_spare_is_bounded_like_the_largest_worker():
     spare = bound.spare(0)
     for name in bound.specs:
         assert all(spare.parts[k] >= v for k, v in bound.worker(name).parts.items())
+
+
+@pytest.mark.parametrize("most", [8, 1 << 16])
+def test_what_waits_for_its_turn_is_in_the_bound(most):
+    split = "conv=rows:2"
+    plain, plan = bound_of(split=split, max_spikes=most)
+    ordered, _ = bound_of(split=split, max_spikes=most, order_seed=1)
+    for name, spec in ordered.specs.items():
+        links = link_specs(plan.inbound(name)), link_specs(plan.outbound(name))
+        engine = Engine(spec, *links, epoch=1)
+        made = Ordering(engine.node, 1)
+        assert made.record["slot_count"][0] >= 2 * spec.window * len(links[0])
+        more = ordered.worker(name).total - plain.worker(name).total
+        assert more >= sum(a.nbytes for a in (made._slots, made._next))
+        assert more < 1.2 * sum(a.nbytes for a in (made._slots, made._next))
