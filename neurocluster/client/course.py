@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from neurocluster.client.details import Details
 from neurocluster.client.engine import Engine
 from neurocluster.client.gathering import Gathering
 from neurocluster.client.results import Recovery
@@ -23,7 +24,6 @@ from neurocluster.errors import (
     PotentialRangeError,
     WorkerLost,
 )
-from neurocluster.member.details import Detail, from_wire
 from neurocluster.member.state import EXIT_DONE, EXIT_LOST
 from neurocluster.model.graph import Input, Shape
 from neurocluster.wire.control import Control, Kind
@@ -44,7 +44,7 @@ class Course:
         network: What the controller says of the network, once it was prepared.
         roster: Who runs what, once the cluster runs.
         reports: Tables of all members, at the end.
-        details: Pieces of the members' further tables.
+        details: The members' further tables.
         failure: Why the session failed, or None.
         recoveries: What failed and was survived.
         stream: Frames and results, once the cluster runs.
@@ -69,7 +69,7 @@ class Course:
         self.roster: tuple[Mapping[str, Any], ...] = ()
         self.reports: tuple[Mapping[str, Any], ...] = ()
         self.guests = 0, 0
-        self.details: list[Detail] = []
+        self.details, self._first_epoch = Details(), 0
         self.barrier: Mapping[str, Any] = {}
         self.failure: ClusterError | None = None
         self.recoveries: list[Recovery] = []
@@ -94,7 +94,7 @@ class Course:
             return
         self.roster = roster
         if self.stream is None:
-            self._engine = engine
+            self._engine, self._first_epoch = engine, engine.epoch
             self._begin(engine)
         else:
             self.stream.restart(engine)
@@ -180,8 +180,8 @@ class Course:
         if kind is Kind.FRAMES:
             self._reported(message.epoch, body["partition"], body["rows"])
         elif kind is Kind.DETAILS:
-            if (detail := from_wire(body)) is not None:
-                self.details.append(detail)
+            if self._first_epoch:
+                self.details.take(message, self._first_epoch)
         elif kind is Kind.TABLES:
             self.reports = body["reports"]
             self.guests = body["refused"], body["strangers"]

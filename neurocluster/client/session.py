@@ -29,6 +29,8 @@ from neurocluster.wire.control import Kind
 
 CLOSE_S: Final = 3.0
 """How long the end of a session may take: reports, tables."""
+MOST_CLOSE_S: Final = 30.0
+"""How long, while tables go on to come: a trace is megabytes of each member."""
 FAILED_S: Final = 0.8
 """How long a failed session waits for the tables."""
 _log = logging.getLogger(__name__)
@@ -191,15 +193,26 @@ class Session:
         course.closing = True
         limit = CLOSE_S if course.failure is None or course.said_idle else FAILED_S
         try:
-            async with asyncio.timeout(limit):
-                await course.tables.wait()
+            await self._tables_came(limit)
         except TimeoutError:
             if course.failure is None:
                 course.failure = ControllerLost("the controller sent no final tables")
         course.gather()
-        course.details += runner.details()
+        course.details.pieces += runner.details()
         runner.close()
         self._runner = None
+
+    async def _tables_came(self, limit: float) -> None:
+        """Wait for the tables; whatever comes of them gives the rest its time anew."""
+        course, loop, came = self._course, asyncio.get_running_loop(), 0
+        last = loop.time() + MOST_CLOSE_S
+        async with asyncio.timeout(limit) as end:
+            while not course.tables.is_set():
+                course.news.clear()
+                await course.news.wait()
+                if len(course.details.pieces) > came:
+                    came = len(course.details.pieces)
+                    end.reschedule(min(loop.time() + limit, last))
 
     async def _all_reported(self) -> None:
         """Wait until every partition has reported every finished frame."""
@@ -234,7 +247,7 @@ class Session:
     @property
     def details(self) -> list[Detail]:
         """Return histograms and traces of all members, in pieces, after `close`."""
-        return self._course.details
+        return self._course.details.pieces
 
     @property
     def guests(self) -> tuple[int, int]:

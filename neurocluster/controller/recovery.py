@@ -108,6 +108,11 @@ class Recovery(Ends):
     def _frames(self, _member: Member, message: Control, _now_ns: int) -> None:
         self._post.hand_on(message)
 
+    def _details(self, _member: Member, message: Control, now_ns: int) -> None:
+        """Hand a table on, and give those that follow it their time."""
+        self._post.hand_on(message)
+        self._session.extend(now_ns)
+
     def _pass_on(self, member: Member, message: Control, _now_ns: int) -> None:
         """Pass a question of time to a link's source, its answer to who asked."""
         ends = self._plan.links.get(message.body["link"])

@@ -44,6 +44,8 @@ from neurocluster.wire.control import (
 TICK_S: Final = 0.05
 LOOK_S: Final = 1.0
 """How often a controller looks whether its connection file is still its own."""
+LAST_WORDS_MS: Final = 2000
+"""How long a peer may take at the end to read what it was sent: tables of a trace."""
 QUESTIONS: Final = 64
 """Most that are answered between two ticks: an answer costs more than a question."""
 _log = logging.getLogger(__name__)
@@ -216,7 +218,7 @@ class ControllerRunner:
         """Release the socket and remove the connection file, if it is still ours."""
         self._timer.cancel()
         self._look.cancel()
-        self._socket.close()
+        self._socket.close(LAST_WORDS_MS)
         if self._file is not None:
             remove_connection(self._file, self._connection)
         self._sockets.close()

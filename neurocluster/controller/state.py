@@ -139,7 +139,7 @@ TRANSITIONS: Final[Mapping[tuple[Phase, Kind | type[Event]], Step]] = dict(
         _row(P.CLOSING, K.READY, C._ready, P.CLOSING),
         _row(P.CLOSING, K.BEAT, C._beat, P.CLOSING),
         _row(P.CLOSING, K.FRAMES, C._frames, P.CLOSING),
-        _row(P.CLOSING, K.DETAILS, C._frames, P.CLOSING),
+        _row(P.CLOSING, K.DETAILS, C._details, P.CLOSING),
         _row(P.CLOSING, K.IDLE, C._idle, P.CLOSING, P.GATHER, P.ENDED),
         _row(P.CLOSING, K.REPORT, C._report, P.CLOSING, P.GATHER, P.ENDED),
         _row(P.CLOSING, K.BYE, C._bye, P.CLOSING, P.GATHER, P.ENDED),

@@ -158,3 +158,19 @@ def test_a_recovery_goes_on_while_the_client_drains():
     d.say(K.IDLE, CLIENT)
     d.say(K.REPORT, A, B)
     assert [f.code for f in finish(d.actions)] == [130]
+
+
+def test_tables_that_go_on_to_come_have_their_time_and_no_more():
+    d = at(P.RUN)
+    d.say(K.IDLE, CLIENT)
+    begun, found = d.now, d.say(K.REPORT, A)
+    while d.phase is P.CLOSING and d.now - begun < 60e9:
+        found += d.ticks(1500, *EVERYBODY)
+        found += d.say(K.DETAILS, B)
+    assert 25e9 <= d.now - begun < 28e9
+    assert d.sent(K.DETAILS, found) == d.sent(K.TABLES, found) == {CLIENT}
+    d = at(P.RUN)
+    d.say(K.IDLE, CLIENT)
+    d.say(K.DETAILS, A)
+    d.ticks(2200, *EVERYBODY)
+    assert d.phase is P.ENDED
