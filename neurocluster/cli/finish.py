@@ -22,10 +22,10 @@ from neurocluster.client.results import Chunk, FrameTable, table_of
 from neurocluster.client.session import Session
 from neurocluster.errors import ClusterStopped, ConfigError
 from neurocluster.results.compare import NOT_COMPARED, compare
-from neurocluster.results.details import write_spans, write_trace
 from neurocluster.results.folder import RunFolder
 from neurocluster.results.part import NAME, Part, identity, join, save
 from neurocluster.results.report import print_report
+from neurocluster.results.spans import write_spans
 from neurocluster.results.summary import (
     guests,
     recovery_lines,
@@ -33,6 +33,7 @@ from neurocluster.results.summary import (
     summarise,
 )
 from neurocluster.results.tables import layer_rows, link_rows, worker_rows, write_tables
+from neurocluster.results.trace import write_trace
 
 
 def finish(outcome: Outcome, console: Console, *, json: bool, again: str) -> int:

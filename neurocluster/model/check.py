@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import numpy as np
 
@@ -19,14 +20,15 @@ from neurocluster.model.graph import (
 )
 
 Rule = Callable[[Graph], Iterator[str]]
-_NAME = re.compile(r"[a-z0-9_]+")
+NAME: Final = re.compile(r"[a-z0-9_]+")
+"""Of a layer."""
 
 
 def names(graph: Graph) -> Iterator[str]:
     """Names are unique, and of a to z, 0 to 9 and _."""
     seen = set()
     for layer in graph.layers:
-        if not _NAME.fullmatch(layer.name):
+        if not NAME.fullmatch(layer.name):
             yield f"layer name {layer.name!r} may only use a to z, 0 to 9 and _"
         if layer.name in seen:
             yield f"two layers are named {layer.name!r}"

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from neurocluster.dtypes import CLIENT
 from neurocluster.errors import PartitionError
+from neurocluster.model.check import NAME
 from neurocluster.model.cut import Split, cut, needed, offered
 from neurocluster.model.graph import Graph, Pair
 from neurocluster.model.split import problems
 
 SHORT_ADDRESSES: Final = 1 << 15
 """Layers of up to this many addresses use two-byte words."""
+_PARTITION: Final = re.compile(rf"{NAME.pattern}\.[0-9]+")
+
+
+def is_node(name: object) -> bool:
+    """Tell whether something is the name of a partition, or of the client."""
+    return isinstance(name, str) and (
+        name == CLIENT or _PARTITION.fullmatch(name) is not None
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,8 @@ from neurocluster.report.perfetto import to_perfetto
 from neurocluster.report.run import Run
 from neurocluster.report.timeline import Timeline, timeline
 from neurocluster.report.words import listed, plural, time_text
-from neurocluster.results.details import (
-    SPAN_FILE,
-    TRACE_FILE,
-    read_spans,
-    read_trace,
-)
+from neurocluster.results.spans import SPAN_FILE, read_spans
+from neurocluster.results.trace import TRACE_FILE, read_trace
 
 SUFFIX: Final = ".pftrace"
 

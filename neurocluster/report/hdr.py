@@ -12,7 +12,7 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
 from neurocluster.metrics.histogram import lower_edges
-from neurocluster.results.details import Bin
+from neurocluster.results.spans import Bin
 
 DIGITS: Final = 3
 """Significant; our own bins have two, so they lose nothing."""
@@ -26,7 +26,7 @@ def to_logs(bins: Mapping[Bin, int], seconds: float) -> dict[str, str]:
     """Return the contents of each log, by its name; values are ns.
 
     Args:
-        bins: Packets, see `results.details.read_spans`.
+        bins: Packets, see `results.spans.read_spans`.
         seconds: How long the run took: the one interval of each log.
     """
     links: dict[tuple[str, str], dict[str, HdrHistogram]] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from neurocluster.errors import ConfigError
+from neurocluster.errors import ConfigError, DataError
 from neurocluster.report.attached import all_files
 from neurocluster.report.experiment import is_experiment, read_experiment
 from neurocluster.report.figure import Drawn, saved, styled
@@ -118,6 +118,7 @@ def write_report(report: Report, out: Path) -> Path:
 
     Raises:
         ConfigError: The folder cannot be written.
+        DataError: A file's name leads out of it.
     """
     _write(out, FIGURES, report.files, (".svg", ".png"))
     _write(out, FILES, report.others, (".pftrace", ".hlog"))
@@ -128,8 +129,15 @@ def write_report(report: Report, out: Path) -> Path:
 def _write(
     out: Path, name: str, files: dict[str, bytes], suffixes: tuple[str, ...]
 ) -> None:
-    """Write files into a folder of the report, in place of those that were there."""
+    """Write files into a folder of the report, in place of those that were there.
+
+    Names are made of what foreign files say, so each must stay in that folder.
+    """
     folder = RunFolder(out / name)
+    for inner in files:
+        if Path(inner).name != inner or inner in ("", ".."):
+            message = f"report: {inner!r} is no plain name of a file"
+            raise DataError(message)
     try:
         if files or folder.path.exists():
             folder.path.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurocluster.dtypes import CLIENT, I64
 from neurocluster.report.clocks import Clocks, seen_of
-from neurocluster.results.details import FRAME_ROW, TraceFile
+from neurocluster.results.trace import FRAME_ROW, TraceFile
 from neurocluster.wire.shapes import PACKET_ROW, TURN_ROW
 
 TURNS, WAITS, FRAMES = "turns", "waits between turns", "frames in flight"

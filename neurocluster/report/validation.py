@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from neurocluster.errors import DataError
+from neurocluster.metrics.agreement import SHARES, WITHIN, error_of, is_near
 from neurocluster.report.figure import Drawn, canvas
 from neurocluster.report.files import Line, number, read_lines
 from neurocluster.report.page import Section, Table
@@ -23,10 +25,6 @@ COMPARISON: Final = "comparison.csv"
 COLUMNS: Final = (
     "cell", "quantity", "measured", "measured_low", "measured_high", "predicted",
 )  # fmt: skip
-WITHIN: Final = 0.15
-"""How far a prediction may be off: of the measured, of shares in points."""
-SHARES: Final = ("waiting",)
-"""Quantities that are shares: they are drawn from 0 to 1, and differences count."""
 MOST_PANELS: Final = 6
 MOST_MISSES: Final = 40
 
@@ -60,17 +58,12 @@ class Compared:
     @property
     def error(self) -> float:
         """Return how far the prediction is off; of shares in points."""
-        off = self.predicted - self.measured
-        if self.quantity in SHARES:
-            return off
-        if not self.measured:
-            return 0.0 if not off else float("inf")
-        return off / self.measured
+        return error_of(self.quantity, self.predicted, self.measured)
 
     @property
     def good(self) -> bool:
         """Tell whether the prediction is within the limit."""
-        return abs(self.error) <= WITHIN
+        return is_near(self.error)
 
 
 def is_validation(path: Path) -> bool:
@@ -94,7 +87,7 @@ def read_validation(path: Path) -> list[Compared]:
 
 def _compared(line: Line, path: Path) -> Compared:
     values = [number(line, name) for name in COLUMNS[2:]]
-    if None in values:
+    if not all(v is not None and math.isfinite(v) for v in values):
         message = f"{path / COMPARISON}: cell {line['cell']}: a number is missing"
         raise DataError(message)
     middle, low, high, said = (float(v or 0) for v in values)
@@ -182,7 +175,9 @@ def _panel(axis: Axes, kind: str, mine: Sequence[Compared]) -> None:
         v for one in mine for v in (one.low, one.high, one.predicted) if v > 0
     ]
     shares = kind in SHARES
-    low, high = (0.0, 1.0) if shares else (0.8 * min(values), 1.25 * max(values))
+    low, high = 0.0, 1.0
+    if not shares and values:
+        low, high = 0.8 * min(values), 1.25 * max(values)
     line = np.array([low, high])
     off = np.array([-WITHIN, WITHIN])
     bands = [line + k for k in off] if shares else [line * (1 + k) for k in off]
@@ -195,7 +190,7 @@ def _panel(axis: Axes, kind: str, mine: Sequence[Compared]) -> None:
             one.measured, one.predicted, xerr=np.maximum(spread, 0.0), fmt="o", ms=4,
             color=colour, mfc=colour if one.good else SURFACE, lw=0.9,
         )  # fmt: skip
-    if not shares and high / low > 3:
+    if low and high / low > 3:
         axis.set_xscale("log")
         axis.set_yscale("log")
         subs = (1, 2, 5) if high / low < 100 else (1,)

@@ -9,7 +9,8 @@ from hdrh.log import HistogramLogReader
 
 from neurocluster.metrics.histogram import lower_edges
 from neurocluster.report.timeline import timeline
-from neurocluster.results.details import read_spans, read_trace
+from neurocluster.results.spans import read_spans
+from neurocluster.results.trace import read_trace
 from neurocluster.wire.shapes import PACKET_ROW
 from tests.support.processes import neurocluster, summary, table
 

@@ -8,7 +8,7 @@ from neurocluster.dtypes import CLIENT
 from neurocluster.member import trace as of_members
 from neurocluster.report.perfetto import to_perfetto
 from neurocluster.report.timeline import timeline
-from neurocluster.results.details import TraceFile
+from neurocluster.results.trace import TraceFile
 from neurocluster.transport.turn import CAUSES
 from neurocluster.wire.shapes import PACKET_ROW, TURN_ROW
 from tests.support.builders import planned, small_graph

@@ -1,11 +1,9 @@
-"""Write what members keep beside their reports: histograms of links, a trace."""
+"""Write and read what members recorded of a run's first frames: trace.npz."""
 
 from __future__ import annotations
 
-import csv
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,65 +14,16 @@ from neurocluster.client.records import RESULT
 from neurocluster.client.results import Chunk
 from neurocluster.dtypes import CLIENT, I64
 from neurocluster.errors import DataError
-from neurocluster.link.records import SPANS
 from neurocluster.member.details import Detail
-from neurocluster.metrics.histogram import lower_edges
+from neurocluster.model.partition import is_node
 from neurocluster.results.folder import RunFolder
 from neurocluster.results.part import UNREADABLE
 from neurocluster.transport.turn import CAUSES
-from neurocluster.wire.shapes import DETAILS
+from neurocluster.wire.shapes import DETAILS, PACKET_ROW, TURN_ROW
 
-SPAN_FILE: Final = "spans.csv"
-SPAN_COLUMNS: Final = ("source", "destination", "span", "from_ns", "packets")
-"""``from_ns`` is where a bin of `metrics.histogram` begins; empty ones are left out."""
 TRACE_FILE: Final = "trace.npz"
 FRAME_ROW: Final = ("epoch", "frame", "started", "decided", "done")
 """Of a frame, by the client's clock, ns."""
-Bin = tuple[str, str, str, int]
-
-
-def write_spans(
-    folder: RunFolder, network: Mapping[str, Any], details: Sequence[Detail]
-) -> None:
-    """Write how long packets took on each link; add to what earlier sessions wrote.
-
-    Raises:
-        ConfigError: The file cannot be written.
-    """
-    ends = {row[0]: (str(row[2]), str(row[3])) for row in network["links"]}
-    edges, counts = lower_edges(), read_spans(folder.path / SPAN_FILE)
-    for detail in details:
-        if detail.table == "spans":
-            for link, span, place, count in detail.rows.tolist():
-                if link in ends and span < len(SPANS) and place < len(edges):
-                    key = (*ends[link], SPANS[span], int(edges[place]))
-                    counts[key] += count
-    if counts:
-        rows = [(*key, count) for key, count in sorted(counts.items())]
-        folder.write_csv(SPAN_FILE, SPAN_COLUMNS, rows)
-
-
-def read_spans(path: Path) -> Counter[Bin]:
-    """Return packets by link, span and bin; nothing if there is no file.
-
-    Raises:
-        DataError: It is damaged.
-    """
-    if not path.exists():
-        return Counter()
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            lines = list(csv.DictReader(file))
-        return Counter(
-            {
-                (k["source"], k["destination"], k["span"], int(k["from_ns"])):
-                int(k["packets"])
-                for k in lines
-            }
-        )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        message = f"{path} is damaged: {error!r}; remove it"
-        raise DataError(message) from error
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,13 +115,49 @@ def read_trace(path: Path) -> TraceFile | None:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             told = json.loads(str(file["told"]))
             nodes = told["nodes"]
-            return TraceFile(
+            found = TraceFile(
                 nodes, told["hosts"], {k: (a, b) for k, a, b in told["links"]},
                 {name: file[f"packets_{k}"] for k, name in enumerate(nodes)},
                 {name: file[f"turns_{k}"] for k, name in enumerate(nodes)},
                 {name: (a, b) for name, (a, b) in told["lost"].items()},
                 told["causes"], file["frames"],
             )  # fmt: skip
+        for problem in _problems(found):
+            raise ValueError(problem)
+        return found
     except UNREADABLE as error:
         message = f"{path} is damaged: {error}; make the run again"
         raise DataError(message) from error
+
+
+def _problems(trace: TraceFile) -> Iterator[str]:
+    """Yield what is not as `write_trace` writes it; the first is enough to know."""
+    nodes = set(trace.nodes)
+    if not all(map(is_node, trace.nodes)) or CLIENT not in nodes:
+        yield f"nodes {trace.nodes!r} are not partitions and the client"
+    if len(trace.hosts) != len(trace.nodes) or trace.lost.keys() != nodes:
+        yield "a node has no host, or no count of what was lost"
+    for number, ends in trace.links.items():
+        if not nodes.issuperset(ends):
+            yield f"link {number} has an end that is no node: {' to '.join(ends)}"
+    causes = range(len(trace.causes))
+    for name in trace.nodes:
+        packets, turns = trace.packets[name], trace.turns[name]
+        yield from _misfit(
+            f"packets of {name}", packets, PACKET_ROW, "link", trace.links
+        )
+        yield from _misfit(f"turns of {name}", turns, TURN_ROW, "cause", causes)
+    yield from _misfit("frames", trace.frames, FRAME_ROW)
+
+
+def _misfit(
+    what: str, rows: I64, columns: Sequence[str], column: str = "",
+    known: Container[int] = (),
+) -> Iterator[str]:  # fmt: skip
+    """Yield what is wrong with a table: its form, or a value of one column."""
+    if rows.dtype.kind != "i" or rows.shape[1:] != (len(columns),):
+        yield f"{what} are {rows.dtype} of shape {rows.shape}"
+    if column:
+        for value in np.unique(rows[:, columns.index(column)]).tolist():
+            if value not in known:
+                yield f"{what} have a {column} {value} that there is not"
