@@ -14,6 +14,7 @@ from neurocluster.dtypes import STEPPED, BarrierKind, ClockMode, FirePolicy, Qua
 from neurocluster.errors import ConfigError
 from neurocluster.fields import TABLES, check, normal
 from neurocluster.impairments import Impairments, load_impairments
+from neurocluster.together import check_together
 from neurocluster.toml import read_toml
 
 
@@ -121,6 +122,7 @@ class RunConfig:
         values = {k: normal(k, v) for k, v in settings.items()}
         made = dataclasses.replace(self, **values)
         check(made)
+        check_together(made)
         return made
 
     @property

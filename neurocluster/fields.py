@@ -7,14 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from neurocluster.dtypes import (
-    BATCH,
-    NEIGHBOUR,
-    BarrierKind,
-    ClockMode,
-    FirePolicy,
-    Quantizer,
-)
+from neurocluster.dtypes import BarrierKind, ClockMode, FirePolicy, Quantizer
 from neurocluster.errors import ConfigError
 from neurocluster.impairments import JITTERS, MOST_DILATION, MOST_US
 from neurocluster.sizes import parse_size
@@ -26,8 +19,6 @@ MOST_SPARES: Final = 64
 MOST_TRACE: Final = 1_000_000
 MOST_SLOW: Final = 10_000
 MOST_PHASES: Final = 1024
-MOST_SLEEP_S: Final = 0.5
-"""A link that nobody reads stands still for 2 s at most, and service times vary."""
 MOST_SEED: Final = (1 << 63) - 1
 TABLES: Final = {
     "split": ("layer = 'KIND:PARTS'", "layer", "cut"),
@@ -164,6 +155,16 @@ def check(config: Any) -> None:
     Raises:
         ConfigError: One is; it is named.
     """
+    _check_types(config)
+    _check_values(config)
+    for partition, factor in config.straggler.items():
+        _check_factor(partition, factor)
+    if not config.name or "/" in config.name:
+        message = f"name: {config.name!r} must be a plain word"
+        raise ConfigError(message)
+
+
+def _check_types(config: Any) -> None:
     for key, types in _TYPES.items():
         value = getattr(config, key)
         if type(value) not in types:
@@ -173,6 +174,9 @@ def check(config: Any) -> None:
         if isinstance(value, str) and "\0" in value:
             message = f"{key}: {value!r} holds a NUL byte; remove it"
             raise ConfigError(message)
+
+
+def _check_values(config: Any) -> None:
     for key, (low, high) in _RANGES.items():
         value = getattr(config, key)
         if value is not None and not low <= value <= high:
@@ -189,43 +193,6 @@ def check(config: Any) -> None:
         if getattr(config, key) not in choices:
             message = f"{key}: {getattr(config, key)!r} is none of {', '.join(choices)}"
             raise ConfigError(message)
-    if config.clock == BATCH and config.fire != "once":
-        message = (
-            f"fire: {config.fire!r} does not go with clock {BATCH}, under which a "
-            "neuron fires at most once a phase; leave fire at once, or use clock step"
-        )
-        raise ConfigError(message)
-    if config.clock == NEIGHBOUR and config.barrier != "central":
-        message = (
-            f"barrier: {config.barrier} is between all nodes; with clock {NEIGHBOUR}, "
-            "under which each waits for its neighbours only, leave it at central"
-        )
-        raise ConfigError(message)
-    for partition, factor in config.straggler.items():
-        _check_factor(partition, factor)
-    if config.order_seed is not None and config.clock not in ("none", "frame"):
-        message = (
-            f"order_seed: a clock ({config.clock}) has an order of its own; use clock "
-            "= 'none', or leave order_seed out"
-        )
-        raise ConfigError(message)
-    slept_s = config.dilation * config.service_us / 1e6
-    if config.dilation > 1 and slept_s > MOST_SLEEP_S:
-        message = (
-            f"dilation: {config.dilation:g} x service_us {config.service_us:g} are "
-            f"{slept_s:g} s; a worker that sleeps longer than {MOST_SLEEP_S:g} s may "
-            "be taken for lost; make one of them smaller"
-        )
-        raise ConfigError(message)
-    if config.tu is not None and config.clock != "none":
-        message = (
-            f"tu: paced playback has no place under a clock ({config.clock}); use "
-            "clock = 'none', or leave tu out"
-        )
-        raise ConfigError(message)
-    if not config.name or "/" in config.name:
-        message = f"name: {config.name!r} must be a plain word"
-        raise ConfigError(message)
 
 
 def _check_factor(partition: str, factor: str) -> None:

@@ -170,6 +170,7 @@ def configured(
 ) -> RunConfig:
     """Return the settings of a config file, or of a run, with the options on top."""
     from neurocluster.config import RunConfig, load_config
+    from neurocluster.together import check_used
 
     if resume is not None:
         from neurocluster.cli.resume import resumed_settings
@@ -179,7 +180,9 @@ def configured(
     base = load_config(config) if config is not None else RunConfig()
     known = {field.name for field in dataclasses.fields(base)}
     chosen = {k: v for k, v in given.items() if k in known and v is not None}
-    return base.replace(**chosen)
+    settings = base.replace(**chosen)
+    check_used(settings, chosen)
+    return settings
 
 
 def log_level(level: str) -> None:

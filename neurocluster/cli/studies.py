@@ -10,7 +10,6 @@ import typer
 from neurocluster.cli.app import app
 from neurocluster.cli.exits import guarded
 from neurocluster.cli.hindrances import (
-    Clock,
     Delay,
     Impair,
     Jitter,
@@ -164,8 +163,16 @@ def simulate(
         str | None,
         typer.Option(
             metavar="KIND",
-            help="Of a clock: central, as in 'run', or free: rounds open at once, so "
-            "what is left is the wait for the slowest.",
+            help="Of the clocks pipeline and layer: central, as in 'run', or free: "
+            "rounds open at once, so what is left is the wait for the slowest.",
+        ),
+    ] = None,
+    clock: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODE",
+            help="Put the workers under a clock, for comparison: none, pipeline, layer "
+            "or frame (one frame in flight).",
         ),
     ] = None,
     copies: Annotated[
@@ -183,11 +190,11 @@ def simulate(
     quantizer: QuantizerOption = None, fire: Fire = None, offset: Offset = None,
     split: SplitOption = None, place: Place = None, window: Window = None,
     max_spikes: MaxSpikes = None, hwm: Hwm = None, out: Out = None, name: Name = None,
-    config: Config = None, clock: Clock = None, max_linger_us: Linger = None,
-    delay_us: Delay = None, jitter_us: Jitter = None, jitter: JitterShape = None,
-    rate_mbit: Rate = None, loss: Loss = None, straggler: Straggler = None,
-    service_us: Service = None, service_cv: ServiceVariation = None,
-    impair: Impair = None, seed: Seed = None, json: Json = False, quiet: Quiet = False,
+    config: Config = None, max_linger_us: Linger = None, delay_us: Delay = None,
+    jitter_us: Jitter = None, jitter: JitterShape = None, rate_mbit: Rate = None,
+    loss: Loss = None, straggler: Straggler = None, service_us: Service = None,
+    service_cv: ServiceVariation = None, impair: Impair = None, seed: Seed = None,
+    json: Json = False, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Run a plan in virtual time on hosts that are not there.
 
@@ -195,7 +202,8 @@ def simulate(
     time that everything takes are simulated, from costs measured on this machine.
     With more than one host, client and controller have one of their own, h0. With
     copies, the kernels of one are recorded and replayed in all. 1,000 frames unless
-    --frames says how many. Impairments and clocks are those of 'run'.
+    --frames says how many. Impairments are those of 'run', and of its clocks none,
+    pipeline, layer and frame; a barrier is that of pipeline or layer.
 
     Example: neurocluster simulate --hosts 4 --wire-us 50 --split conv1=rows:4
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +25,11 @@ from neurocluster.simulate.work import Work
 
 SIMULATED: Final = ("none", *CLOCKED, "frame")
 """Clocks."""
+REAL_ONLY: Final[Mapping[str, Any]] = {
+    "order_seed": None, "dilation": 1.0, "tu": None, "trace": 0,
+}  # fmt: skip
+"""Settings of real runs that a simulation has no counterpart of, with their defaults:
+it has an order and a time of its own, and is not recorded."""
 MOST_PARTITIONS: Final = 20_000
 """Of all copies: some 250 KB each."""
 Told = Callable[[str, int], None]
@@ -96,7 +101,8 @@ def study_of(
 ) -> Study:  # fmt: skip
     """Return the simulation that settings describe.
 
-    A barrier that is given counts for more than that of the settings.
+    A barrier that is given counts for more than that of the settings, which is not
+    looked at without a clock that opens rounds.
 
     Raises:
         ConfigError: There are too many partitions, or a setting is not simulated.
@@ -110,13 +116,8 @@ def study_of(
         )
         raise ConfigError(message)
     share = span_of(copies, site.hosts, len(fixed.graph.stages), span)
-    if config.clock not in SIMULATED:
-        message = f"clock: {config.clock} is not simulated; {', '.join(SIMULATED)} are"
-        raise ConfigError(message)
-    barrier = barrier or config.barrier
-    if barrier not in BARRIERS:
-        message = f"barrier: {barrier!r} is none of {', '.join(BARRIERS)}"
-        raise ConfigError(message)
+    check_simulated(config)
+    barrier = _barrier(config, barrier)
     rules = config.impairments()
     rules.check_names([p.name for p in plan.partitions])
     work = Work(
@@ -132,6 +133,41 @@ def study_of(
         placed = predict_placement(config, fixed, plan, hosts)
     placement = {name: names.index(host) for name, host in placed.items()}
     return Study(work, site, costs, placement, copies, config.seed, barrier)
+
+
+def check_simulated(config: RunConfig) -> None:
+    """Refuse settings that are not simulated, rather than ignore them.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    if config.clock not in SIMULATED:
+        message = f"clock: {config.clock} is not simulated; {', '.join(SIMULATED)} are"
+        raise ConfigError(message)
+    for name, default in REAL_ONLY.items():
+        value = getattr(config, name)
+        if value != default:
+            message = (
+                f"{name}: {value:g} is not simulated; leave it out of the settings"
+            )
+            raise ConfigError(message)
+
+
+def _barrier(config: RunConfig, given: str) -> str:
+    """Return the barrier of a clock; without one, what is given is wrong."""
+    rounds = config.clock in CLOCKED
+    barrier = given or (config.barrier if rounds else CENTRAL)
+    if barrier not in BARRIERS:
+        message = f"barrier: {barrier!r} is none of {', '.join(BARRIERS)}"
+        raise ConfigError(message)
+    if given and not rounds:
+        message = (
+            f"barrier: {given} is of a clock that opens rounds, and clock "
+            f"{config.clock} opens none; leave it out, or use clock "
+            f"{' or '.join(CLOCKED)}"
+        )
+        raise ConfigError(message)
+    return barrier
 
 
 def flat_images(data: Dataset, frames: I64) -> U8:

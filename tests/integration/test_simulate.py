@@ -72,14 +72,23 @@ def test_copies_are_told_apart(costs, tmp_path):
             ["--barrier", "dear"],
             "barrier: 'dear' is none of central, free",
         ),
+        (["--barrier", "free"], "clock none opens none; leave it out, or use clock"),
+        (["--config", "dilated.toml"], "dilation: 2 is not simulated; leave it out"),
         (["--straggler", "conv9=2"], "conv9 is none of the partitions"),
         (["--copies", "9000"], "at most 20,000 are simulated"),
         (["--place", "conv1=n1", "--hosts", "2"], "which is none of h1, h2"),
     ],
 )
 def test_mistakes_have_one_line_and_leave_no_folder(options, words, costs, tmp_path):
+    (tmp_path / "dilated.toml").write_text("dilation = 2\n")
     done = neurocluster("simulate", "--costs", costs, *options, cwd=tmp_path)
     assert done.returncode == 2
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["dilated.toml"]
+
+
+def test_help_names_only_clocks_that_are_simulated():
+    said = " ".join(neurocluster("simulate", "--help").stdout.split())
+    assert "none, pipeline, layer" in said
+    assert "step-batch" not in said

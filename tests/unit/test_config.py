@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from neurocluster.cli import streams
 from neurocluster.config import RunConfig, load_config
 from neurocluster.errors import ConfigError
+from neurocluster.together import check_used
 
 ROOT = Path(__file__).parents[2]
 KEYS = [field.name for field in dataclasses.fields(RunConfig)]
@@ -133,7 +134,7 @@ def test_a_missing_file_is_named(tmp_path):
     [
         ({"order_seed": 1, "clock": "pipeline"}, "order_seed: a clock .pipeline."),
         ({"dilation": 0.5}, "dilation: 0.5 must be from 1"),
-        ({"dilation": 100, "service_us": 9000}, "are 0.9 s; a worker that sleeps"),
+        ({"dilation": 2, "tu": 1}, "tu: playback at 1 s a unit keeps real time"),
         ({"tu": 1, "clock": "layer"}, "tu: paced playback has no place under a clock"),
         ({"tu": 0}, "tu: 0.0 must be from 0.001"),
         ({"order_seed": -1}, "order_seed: -1 must be from 0"),
@@ -142,6 +143,21 @@ def test_a_missing_file_is_named(tmp_path):
 def test_settings_that_exclude_each_other(settings, said):
     with pytest.raises(ConfigError, match=said):
         RunConfig().replace(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"phases": 4, "clock": "pipeline"}, "phases: clock pipeline has none"),
+        ({"barrier": "central"}, "barrier: clock none opens no rounds"),
+        ({"barrier": "dissemination", "clock": "frame"}, "barrier: clock frame opens"),
+    ],
+)
+def test_what_would_change_nothing_is_refused_where_it_is_given_by_hand(settings, said):
+    config = RunConfig().replace(**settings)
+    with pytest.raises(ConfigError, match=said):
+        check_used(config, settings)
+    check_used(config, set(settings) - {"phases", "barrier"})
 
 
 def test_an_order_is_told_to_the_cluster():
