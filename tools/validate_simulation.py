@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from neurocluster.bench.environment import environment
+from neurocluster.bench.kept import Kept
 from neurocluster.bench.validation import (
     COLUMNS,
     QUANTITIES,
@@ -45,6 +46,7 @@ from neurocluster.config import RunConfig
 from neurocluster.data.idx import load_dataset
 from neurocluster.errors import NeuroclusterError
 from neurocluster.launch.warm import warm_engines
+from neurocluster.metrics.agreement import WITHIN
 from neurocluster.simulate.costs import Costs, read_costs
 
 GRID: Final = Path("configs/simulation/held-out.toml")
@@ -55,31 +57,9 @@ FORMS: Final = {
 }  # fmt: skip
 
 
-def read_runs(path: Path) -> list[dict[str, Any]]:
-    """Return what was measured before."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            {k: v if k == "cell" else float(v) for k, v in line.items()}
-            for line in csv.DictReader(file)
-        ]
-
-
-def add_run(path: Path, line: Mapping[str, Any]) -> None:
-    """Write one run behind those before."""
-    fresh = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, RUN_COLUMNS)
-        if fresh:
-            writer.writeheader()
-        writer.writerow(line)
-
-
-def run_all(grid: Grid, images: Any, path: Path) -> list[dict[str, Any]]:
-    """Run what is left of all rounds; return all runs."""
-    runs = read_runs(path)
-    done = {(int(run["round"]), run["cell"]) for run in runs}
+def run_all(grid: Grid, images: Any, runs: Kept) -> None:
+    """Run what is left of all rounds."""
+    done = {(int(run["round"]), run["cell"]) for run in runs.lines}
     total, begin = grid.rounds * len(grid.cells) - len(done), time.monotonic()
     count = 0
     for number in range(1, grid.rounds + 1):
@@ -95,13 +75,10 @@ def run_all(grid: Grid, images: Any, path: Path) -> list[dict[str, Any]]:
             except NeuroclusterError as error:
                 print(f"{cell.name}: {error}", file=sys.stderr)
                 continue
-            line = {
+            runs.add({
                 "round": number, "cell": cell.name, **found,
                 "load_average": os.getloadavg()[0],
-            }  # fmt: skip
-            add_run(path, line)
-            runs.append(line)
-    return runs
+            })  # fmt: skip
 
 
 def predict_all(
@@ -149,6 +126,9 @@ def main() -> int:
     except NeuroclusterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on where it was", file=sys.stderr)
+        return 130
 
 
 def validate(given: argparse.Namespace) -> int:
@@ -160,34 +140,37 @@ def validate(given: argparse.Namespace) -> int:
     )  # fmt: skip
     costs, data = read_costs(given.costs), load_dataset(None)
     images = flat(data.images, grid.frames)
-    given.out.mkdir(parents=True, exist_ok=True)
+    inputs = {"frames": grid.frames, "cells": [cell.name for cell in grid.cells]}
+    runs = Kept(given.out / "runs.csv", RUN_COLUMNS, ("cell",), inputs)
     warm_engines()
     said = predict_all(grid.cells, costs, images)
-    runs = run_all(grid, images, given.out / "runs.csv")
+    run_all(grid, images, runs)
     lines, good, cells = [], 0, 0
     width = max(len(cell.name) for cell in grid.cells)
     head = "".join(name.rjust(27) for name in QUANTITIES)
     print("predicted / measured and error in %, * beyond 15; in brackets: not judged")
     print(f"{'cell':<{width}}{head}")
     for cell in grid.cells:
-        own = [run for run in runs if run["cell"] == cell.name]
+        own = [run for run in runs.lines if run["cell"] == cell.name]
         if own:
             compared = compare(cell.name, said[cell.name], own)
             print(f"{cell.name:<{width}}{show(compared)}")
             lines += compared
             good, cells = good + agrees(compared), cells + 1
+        else:
+            print(f"{cell.name:<{width}}no run succeeded")
     with (given.out / "comparison.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(lines)
     text = {
         "grid": str(given.grid), "frames": grid.frames, "cells": cells, "agree": good,
-        "within": 0.15, "lines": lines, "environment": environment(),
+        "within": WITHIN, "lines": lines, "environment": environment(),
         "costs": costs.told,
     }  # fmt: skip
     (given.out / "validation.json").write_text(json.dumps(text, indent=1) + "\n")
-    print(f"{good} of {cells} cells agree in all four.")
-    return 0 if cells and good >= 0.9 * cells else 1
+    print(f"{good} of {len(grid.cells)} cells agree in all four.")
+    return 0 if good >= 0.9 * len(grid.cells) else 1
 
 
 if __name__ == "__main__":

@@ -17,25 +17,25 @@ from typing import Any, Final
 
 import numpy as np
 
-from neurocluster.bench.observed import Observed, Ran, observe
+from neurocluster.bench.observed import WARM, Observed, Ran, observe
 from neurocluster.bench.processes import core_count
 from neurocluster.config import RunConfig
-from neurocluster.dtypes import U8, Records
+from neurocluster.dtypes import CLIENT, U8, Records
 from neurocluster.errors import ConfigError
+from neurocluster.metrics.agreement import error_of, is_near
 from neurocluster.model.convert import convert
 from neurocluster.model.load import load_network
 from neurocluster.model.partition import make_plan
 from neurocluster.model.split import parse_splits
 from neurocluster.simulate.costs import Costs
+from neurocluster.simulate.outcome import Outcome
 from neurocluster.simulate.site import Site
 from neurocluster.simulate.study import study_of
 from neurocluster.simulate.summary import mean_shares
 
-WITHIN: Final = 0.15
 JUDGED: Final = ("frames_per_second", "latency_p50_us", "packets", "waiting")
 QUANTITIES: Final = (*JUDGED, "latency_p99_us", "work_us")
 """The last ones are shown beside the others, and not judged."""
-WARM: Final = 10
 COLUMNS: Final = (
     "cell", "quantity", "measured", "measured_low", "measured_high", "predicted",
     "runs", "error", "judged",
@@ -111,20 +111,30 @@ def _block(block: Mapping[str, Any]) -> Iterator[Cell]:
     lists = [v if isinstance(v, list) else [v] for v in block.values()]
     for values in itertools.product(*lists):
         settings = dict(zip(block, values, strict=True))
-        name = " ".join(f"{k}={v or 'none'}" for k, v in settings.items())
+        parts = (f"{k}={'none' if v == '' else v}" for k, v in settings.items())
+        name = " ".join(parts)
         yield Cell(name, settings)
 
 
-def predicted(config: RunConfig, costs: Costs, images: U8) -> dict[str, float]:
-    """Return what the simulation says of a run; the quantities, and the clock's."""
+def simulated(
+    config: RunConfig, costs: Costs, images: U8, site: Site, *, copies: int = 1,
+    barrier: str = "",
+) -> Outcome:  # fmt: skip
+    """Simulate a run of these settings on images, (frames, pixels)."""
     fixed = convert(
         load_network(config.network), config.threshold or None, config.offset
     )
     plan = make_plan(fixed.graph, parse_splits(config.split))
-    study = study_of(config, fixed, plan, Site(1, core_count()), costs)
-    outcome = study.run(images, np.arange(len(images)))
+    study = study_of(config, fixed, plan, site, costs, copies=copies, barrier=barrier)
+    return study.run(images, np.arange(len(images)))
+
+
+def predicted(config: RunConfig, costs: Costs, images: U8) -> dict[str, float]:
+    """Return what the simulation says of a run; the quantities, and the clock's."""
+    outcome = simulated(config, costs, images, Site(1, core_count()))
     share = mean_shares(outcome)
-    work = share["work"] * outcome.duration_ns * len(plan.partitions)
+    workers = sum(line["partition"] != CLIENT for line in outcome.workers)
+    work = share["work"] * outcome.duration_ns * workers
     return {
         **_of_rows(outcome.frames.rows[len(images) // WARM :]),
         "packets": sum(line["packets"] for line in outcome.links) / len(images),
@@ -167,16 +177,6 @@ def _of_rows(rows: Records) -> dict[str, float]:
     }  # fmt: skip
 
 
-def error_of(name: str, said: float, found: float) -> float:
-    """Return how far a prediction is off, of the measured; of shares, the difference.
-
-    A worker that hardly waits would have any relative error of its waiting.
-    """
-    if name == "waiting":
-        return said - found
-    return said / found - 1 if found else 0.0
-
-
 def compare(
     cell: str, said: Mapping[str, float], runs: Sequence[Mapping[str, float]]
 ) -> list[dict[str, Any]]:
@@ -202,7 +202,7 @@ def compare(
 
 def agrees(lines: Sequence[Mapping[str, Any]]) -> bool:
     """Tell whether all judged quantities of a cell lie within the limit."""
-    return all(abs(line["error"]) <= WITHIN for line in lines if line["judged"])
+    return all(is_near(line["error"]) for line in lines if line["judged"])
 
 
 def flat(images: U8, frames: int) -> U8:

@@ -58,7 +58,7 @@ def test_a_clocked_cut_network_loses_nothing(clock, split, seed):
 
 
 class Late(VirtualCluster):
-    """A loop that takes what came from the controller before the next turn, or after."""
+    """A loop that hears of the next round before a node takes its next turn."""
 
     def schedule(self, action):
         self.at(self.now() + self.random.randrange(1, 40), action)

@@ -4,9 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from neurocluster.bench.prediction import (
+    AS_IT_IS,
+    PARAMETERS,
+    QUANTITIES,
+    lines_of,
+    read_file,
+    scaled,
+)
 from neurocluster.errors import ConfigError
 from neurocluster.simulate.costs import Cost, Costs
-from tools.predict import AS_IT_IS, PARAMETERS, QUANTITIES, lines_of, read_file, scaled
 
 FILE = Path(__file__).parents[3] / "configs/simulation/thousand.toml"
 
