@@ -33,6 +33,9 @@ check() {
     [ "$(id -u)" = 0 ] || fail "needs root"
     ! command -v modprobe >/dev/null || modprobe -q sch_netem || true
     # In a network of its own, so that nobody meets the delay.
+    unshare --net true 2>/dev/null ||
+        fail "cannot make a network of its own to try in (unshare --net); containers need" \
+            "the capability CAP_SYS_ADMIN for it"
     unshare --net tc qdisc add dev lo root netem delay 1ms 2>/dev/null || missing
     echo "netem: this kernel has sch_netem"
 }
@@ -80,6 +83,15 @@ set_device() {
     tc qdisc replace dev "$device" root netem "$@"
 }
 
+clear_device() {
+    [ "$(id -u)" = 0 ] || fail "needs root"
+    said=$(tc qdisc show dev "$1" 2>&1) || fail "$1: $said"
+    case $said in
+        *netem* | *tbf*) tc qdisc del dev "$1" root ;;
+        *) echo "netem: $1 has no delay, loss or rate" ;;
+    esac
+}
+
 case ${1:-} in
     check) check ;;
     set)
@@ -89,7 +101,7 @@ case ${1:-} in
         ;;
     clear)
         [ $# = 2 ] || fail "clear: name a device"
-        tc qdisc del dev "$2" root 2>/dev/null || true
+        clear_device "$2"
         ;;
     -h | --help | "") usage ;;
     *) fail "unknown command $1; there are check, set and clear" ;;

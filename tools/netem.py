@@ -72,7 +72,9 @@ def delayed(way: str, options: Sequence[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run([SCRIPT, "clear", "lo"], check=True)
+        subprocess.run(
+            [SCRIPT, "clear", "lo"], check=True, stdout=subprocess.DEVNULL
+        )  # fmt: skip
 
 
 def run(way: str, options: Sequence[str], frames: int, folder: Path) -> Times:
@@ -108,7 +110,12 @@ def run(way: str, options: Sequence[str], frames: int, folder: Path) -> Times:
     finally:
         for process in started:
             process.terminate()
-            process.wait(WAIT_S)
+        for process in started:
+            try:
+                process.wait(WAIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def times_of(out: Path) -> Times:
@@ -163,6 +170,22 @@ def compared(
     return "\n".join(lines), agree
 
 
+def number(value: float) -> str:
+    """Return a number as `deploy/netem.sh` reads it: without an exponent."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def inside(options: Sequence[str], given: argparse.Namespace) -> int:
+    """Make all runs in this network namespace; print them for who started us."""
+    try:
+        print(json.dumps(rounds(options, given.frames, given.rounds)))
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        words = " ".join(map(str, error.cmd))
+        print(f"error: a run failed: {words}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def main() -> int:
     """Do what the command line asks for; return the exit code."""
     parser = argparse.ArgumentParser(
@@ -176,20 +199,27 @@ def main() -> int:
     parser.add_argument("--tolerance", type=float, default=0.15)
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    options = ["--delay-us", f"{given.delay_us:g}"]
+    if (
+        min(given.rounds, given.frames) < 1
+        or given.delay_us <= 0
+        or given.jitter_us < 0
+    ):
+        parser.error("give a delay, and at least one frame and round")
+    options = ["--delay-us", number(given.delay_us)]
     if given.jitter_us:
-        options += ["--jitter-us", f"{given.jitter_us:g}"]
+        options += ["--jitter-us", number(given.jitter_us)]
     if given.inside:
-        print(json.dumps(rounds(options, given.frames, given.rounds)))
-        return 0
+        return inside(options, given)
     if why := refusal():
         print(f"{why}\nNothing was compared.", file=sys.stderr)
         return 1
     again = [sys.executable, "-m", "tools.netem", INSIDE, *sys.argv[1:]]
     done = subprocess.run(
         ["unshare", "--net", *again], cwd=HERE, stdout=subprocess.PIPE, text=True,
-        check=True, env=os.environ,
+        check=False, env=os.environ,
     )  # fmt: skip
+    if done.returncode:
+        return done.returncode
     said, agree = compared(json.loads(done.stdout.splitlines()[-1]), given.tolerance)
     print(said)
     return 0 if agree else 1

@@ -11,7 +11,10 @@ from neurocluster.cli.exits import EXIT_DONE
 from neurocluster.cli.terminal import terminal
 from neurocluster.errors import ConfigError
 
-EXTRA: Final = ("matplotlib", "jinja2", "hdrh", "perfetto")
+EXTRA: Final = (
+    "matplotlib", "jinja2", "markupsafe", "hdrh", "perfetto", "google",
+)  # fmt: skip
+"""Packages of the extra, and those that they bring."""
 
 
 def report_command(

@@ -7,16 +7,14 @@ time; the thread then keeps its core for as long as that takes, and takes the ne
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 from numba import carray
 
-from neurocluster.dtypes import I64, Records
-from neurocluster.kernels.jit import jit, native
-from neurocluster.kernels.memory import call1, call2, pointer
+from neurocluster.dtypes import Records
+from neurocluster.kernels.jit import jit
+from neurocluster.kernels.memory import pointer
 from neurocluster.link.gate import GATE, is_done
-from neurocluster.link.records import NODE, OUTBOUND
+from neurocluster.link.records import NODE
 from neurocluster.simulate.chance import draw
 from neurocluster.simulate.events import pop, push
 from neurocluster.simulate.meter import charge
@@ -39,10 +37,10 @@ from neurocluster.simulate.records import (
     HANDED,
     IN_TURN,
     LOOP,
-    PROCESS,
     TIMER,
     TURN_END,
 )
+from neurocluster.simulate.timers import set_timer, timer
 from neurocluster.simulate.wires import arrives, handed, hear, io_step, link_of, post
 from neurocluster.transport.outlets import TURN
 from neurocluster.transport.turn import (
@@ -52,61 +50,11 @@ from neurocluster.transport.turn import (
     SLEEP,
     take_turn,
 )
-from neurocluster.wire.packet import HEADER_BYTES
 
 U = np.uint64
 DONE, MORE, STUCK, FAULTY, HEARD, TURNED = range(6)
 """How `run` ends: all clients are done; events are left; none is; a turn failed; the
 caller's process has read a control message, or ended a turn, and somebody decides."""
-
-
-@jit
-def words_sent(process: Records) -> int:
-    """Return the spikes that a process has packed so far."""
-    node = carray(pointer(process.node_at), 1, NODE)[0]
-    links = carray(pointer(U(node.outbound_at)), node.outbound_count, OUTBOUND)
-    total = 0
-    for k in range(node.outbound_count):
-        total += links[k].spikes
-    return total
-
-
-@jit
-def charged_receive(process: Records, size: int) -> int:
-    """Let the engine handle the packet in its buffer; charge what the meter did not."""
-    costs = carray(pointer(process.costs_at), 1, COSTS)[0]
-    process.factor = draw(process, costs.handle_factors_at)
-    process.charged = 0
-    node = carray(pointer(process.node_at), 1, NODE)[0]
-    packed, closed = np.int64(0), node.handled_frames
-    if process.is_client:
-        packed = words_sent(process)
-    code = call2(process.receive_at, process.handles_at, U(size))
-    process.moved = 1  # a packet may come from a clock's stash
-    cost = 0.0 if process.charged else costs.handle_fixed
-    if process.is_client:
-        cost += costs.handle_spike * ((size - HEADER_BYTES) >> 1)
-        cost += costs.handle_fired * (words_sent(process) - packed)
-        cost += costs.handle_frame * (node.handled_frames - closed)
-    charge(process, cost * process.factor)
-    return code
-
-
-@cache
-def handler_functions() -> tuple[int, int]:
-    """Return the addresses of what a turn calls; see `link.buffers.Handler`."""
-
-    @native("int64(uint64, uint64)")
-    def simulated_handle(at: int, size: int) -> int:
-        process = carray(pointer(at), 1, PROCESS)[0]
-        return charged_receive(process, np.int64(size))
-
-    @native("int64(uint64)")
-    def simulated_flush(at: int) -> int:
-        process = carray(pointer(at), 1, PROCESS)[0]
-        return call1(process.flush_at, process.handles_at)
-
-    return simulated_handle.address, simulated_flush.address
 
 
 @jit
@@ -161,31 +109,9 @@ def rests(loop: Records, index: int) -> bool:
     waits = cause == OUTBOUND_FULL and process.is_client == 0
     if process.arrived and not waits and cause != SLEEP:
         return False
-    if due:
-        set_timer(loop, process, due)
+    set_timer(loop, process, due)
     sleep(loop, index, cause)
     return True
-
-
-@jit
-def set_timer(loop: Records, process: Records, due: int) -> None:
-    """Have a process woken at a time, unless an earlier timer looks then."""
-    earlier = 0 < process.timer <= due
-    if earlier or process.timers >= process.most_timers:
-        return
-    process.timer = due
-    process.timers += 1
-    push(loop, due, TIMER, process.index)
-
-
-@jit
-def timer(loop: Records, index: int) -> None:
-    """Wake a process whose timer is due."""
-    process = process_of(loop, index)
-    process.timers -= 1
-    if process.timer == loop.now:
-        process.timer = 0
-    wake(loop, 2 * index)
 
 
 @jit
@@ -322,67 +248,3 @@ def run(loop_at: int, most: int) -> int:
         elif kind == TIMER:
             timer(loop, index)
     return MORE
-
-
-@jit
-def go_on(loop_at: int, index: int) -> None:
-    """Let a thread for which `run` asked work until its process's time."""
-    loop = carray(pointer(U(loop_at)), 1, LOOP)[0]
-    thread = thread_of(loop, index)
-    work(loop, index, process_of(loop, thread.process).now)
-
-
-@jit
-def taken(loop_at: int, index: int, turning: int) -> int:
-    """Note that a thread's control message was taken; return its link.
-
-    Args:
-        loop_at: Address of LOOP.
-        index: Of the thread.
-        turning: What follows: BETWEEN for a turn.
-    """
-    loop = carray(pointer(U(loop_at)), 1, LOOP)[0]
-    thread = thread_of(loop, index)
-    process = process_of(loop, thread.process)
-    link, process.heard = process.heard - 1, 0
-    process.now, thread.turning = loop.now, turning
-    return link
-
-
-@jit
-def tell_controller(loop_at: int, index: int) -> None:
-    """Let a process send the controller a message, see `tell`."""
-    loop = carray(pointer(U(loop_at)), 1, LOOP)[0]
-    tell(loop, process_of(loop, index))
-
-
-@jit
-def post_all(loop_at: int, index: int, links: I64) -> None:
-    """Let a process send a message on each of several links, one after the other."""
-    loop = carray(pointer(U(loop_at)), 1, LOOP)[0]
-    process = process_of(loop, index)
-    costs = carray(pointer(process.costs_at), 1, COSTS)[0]
-    for k in links:
-        charge(process, costs.tell_fixed)
-        post(loop, k, process.now)
-
-
-@jit
-def push_event(loop_at: int, time: int, kind: int, index: int) -> None:
-    """Let something happen; see `events.push`."""
-    push(carray(pointer(U(loop_at)), 1, LOOP)[0], time, kind, index)
-
-
-@jit
-def let_turn(loop_at: int, index: int) -> None:
-    """Have a process take a turn that costs nothing beside packets."""
-    loop = carray(pointer(U(loop_at)), 1, LOOP)[0]
-    process = process_of(loop, index)
-    process.free_wake = process.roomy = 1
-    wake(loop, 2 * index)
-
-
-@jit
-def wake_thread(loop_at: int, index: int) -> None:
-    """Wake a thread; see `processors.wake`."""
-    wake(carray(pointer(U(loop_at)), 1, LOOP)[0], index)

@@ -13,9 +13,11 @@ from neurocluster.dtypes import F64, I64, Records
 from neurocluster.errors import ClusterError
 from neurocluster.kernels.clock import virtual_clock
 from neurocluster.link.buffers import Handler, LinkBuffers
+from neurocluster.simulate import doors
 from neurocluster.simulate import loop as l
 from neurocluster.simulate import records as r
 from neurocluster.simulate.costs import FREE, Cost, Costs
+from neurocluster.simulate.handling import handler_functions
 from neurocluster.simulate.wires import socket_functions
 from neurocluster.transport.hindrance import Hindrance
 from neurocluster.transport.outlets import TURN
@@ -28,8 +30,8 @@ SMALLEST: Final = HEADER_BYTES + 512
 """A packet as the kernel counts it, at least; see `wires.SKB_BYTES`."""
 CONTROL_ROOM: Final = 4
 """Control messages that are under way on a link; a clock has one at a time."""
-TIMERS: Final = 4
-"""That a process sets beside one for each of its links."""
+TIMERS: Final = 64
+"""Events of a process's timer: each is earlier than those that were set before."""
 START_NS: Final = 1_000_000
 """When virtual time begins: 0 stands for never in some records."""
 
@@ -230,7 +232,7 @@ class Machine:
             wanted: Frames after which a client is done.
         """
         receive, send, option, again, interrupted = socket_functions()
-        handle, flush = l.handler_functions()
+        handle, flush = handler_functions()
         inbox = np.array(self._inboxes.get(process, []), np.int64)
         sockets = [self.links[k : k + 1].ctypes.data for k in outlets]
         self._kept += [node, handler]
@@ -242,7 +244,8 @@ class Machine:
             "receive_at": handler.receive_at, "flush_at": handler.flush_at,
             "handles_at": handler.handles_at, "node_at": node.record.ctypes.data,
             "is_client": int(client), "wanted": wanted,
-            "most_timers": len(outlets) + TIMERS,
+            "times_at": self._address(np.zeros(TIMERS, np.int64)),
+            "most_timers": TIMERS,
         }.items():  # fmt: skip
             record[name] = value
         for name, value in {
@@ -287,32 +290,32 @@ class Machine:
                 self._push(START_NS + first, r.BEAT, index)
 
     def _push(self, time: int, kind: int, index: int) -> None:
-        l.push_event(int(self.loop.ctypes.data), time, kind, index)
+        doors.push_event(int(self.loop.ctypes.data), time, kind, index)
 
     def wake(self, process: int) -> None:
         """Wake a process's main thread."""
-        l.wake_thread(int(self.loop.ctypes.data), 2 * process)
+        doors.wake_thread(int(self.loop.ctypes.data), 2 * process)
 
     def let_turn(self, process: int) -> None:
         """Have a process take a turn that costs nothing beside packets."""
-        l.let_turn(int(self.loop.ctypes.data), process)
+        doors.let_turn(int(self.loop.ctypes.data), process)
 
     def tell(self, process: int) -> None:
         """Let a process send the controller a message."""
-        l.tell_controller(int(self.loop.ctypes.data), process)
+        doors.tell_controller(int(self.loop.ctypes.data), process)
 
     def post(self, process: int, links: I64) -> None:
         """Let a process send a message on each of several links."""
-        l.post_all(int(self.loop.ctypes.data), process, links)
+        doors.post_all(int(self.loop.ctypes.data), process, links)
 
     def taken(self, turning: int) -> int:
-        """Note that the caller's message was taken, see `loop.taken`."""
+        """Note that the caller's message was taken, see `doors.taken`."""
         caller = int(self.loop[0]["caller"])
-        return int(l.taken(int(self.loop.ctypes.data), caller, turning))
+        return int(doors.taken(int(self.loop.ctypes.data), caller, turning))
 
     def go_on(self) -> None:
         """Let the caller work until its own time."""
-        l.go_on(int(self.loop.ctypes.data), int(self.loop[0]["caller"]))
+        doors.go_on(int(self.loop.ctypes.data), int(self.loop[0]["caller"]))
 
     @property
     def caller(self) -> int:

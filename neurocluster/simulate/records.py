@@ -119,7 +119,8 @@ PROCESS: Final = _fields(
     "beat_cost_ns",
     "turn_packets",
     "packets",
-    "timer",  # when the earliest of its timers is due, or 0
+    "timer",  # when it is to be woken, or 0
+    "times_at",  # int64 (most_timers,): of its timer events, the latest first
     "timers",
     "most_timers",
     "clocked",  # by a gate, or by the client's rounds; see GATED

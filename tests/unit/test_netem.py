@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.netem import KERNEL, PLAIN, SENDER, compared, times_of
+from tools.netem import KERNEL, PLAIN, SENDER, compared, number, times_of
 
 SCRIPT = Path(__file__).parents[2] / "deploy" / "netem.sh"
 
@@ -19,8 +19,9 @@ def machine(tmp_path):
         tools = tmp_path / "bin"
         tools.mkdir(exist_ok=True)
         for name, text in {
-            "tc": f'echo "$@" >>{tmp_path}/told\n',
-            "unshare": f"exit {0 if netem else 2}\n",
+            "tc": f'echo "$@" >>{tmp_path}/told\n'
+            f'[ "$2" != show ] || cat {tmp_path}/"$4"\n',
+            "unshare": f'[ "$2" = true ] || exit {0 if netem else 2}\n',
             "modprobe": "exit 1\n", "id": "echo 0\n",
         }.items():  # fmt: skip
             (tools / name).write_text(f"#!/bin/sh\n{text}")
@@ -85,6 +86,27 @@ def test_mistakes_are_named(machine, words, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert lines == []
+
+
+def test_what_is_not_there_is_not_cleared(machine, tmp_path):
+    (tmp_path / "eth0").write_text("qdisc netem 8001: root refcnt 2 delay 1ms\n")
+    (tmp_path / "eth1").write_text("qdisc noqueue 0: root refcnt 2\n")
+    done, lines = machine("clear", "eth0")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert lines == ["qdisc show dev eth0", "qdisc del dev eth0 root"]
+    done, lines = machine("clear", "eth1")
+    assert (done.returncode, lines[2:]) == (0, ["qdisc show dev eth1"])
+    assert "eth1 has no delay" in done.stdout
+    done, _ = machine("clear", "eth2")
+    assert done.returncode == 2
+    assert done.stderr.startswith("netem: eth2: ")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1000.0, "1000"), (50.5, "50.5"), (2_500_000.0, "2500000")]
+)
+def test_numbers_are_written_as_the_script_reads_them(value, text):
+    assert number(value) == text
 
 
 def runs(plain, sender, kernel):

@@ -67,3 +67,20 @@ def test_a_damaged_table_is_named(folder):
     write_lines(folder / "comparison.csv", [{"cell": "a", "quantity": "x"}])
     with pytest.raises(DataError, match="has no values of measured"):
         read_validation(folder)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_what_is_no_number_is_named(folder, value):
+    write_lines(folder / "comparison.csv", [LINES[0] | {"measured_low": value}])
+    with pytest.raises(DataError, match="cell a: a number is missing"):
+        read_validation(folder)
+
+
+def test_a_quantity_that_is_zero_everywhere_is_drawn(folder):
+    lines = [line(cell, "packets", 0, predicted) for cell, predicted in
+             (("a", 0), ("b", 3))]  # fmt: skip
+    write_lines(folder / "comparison.csv", lines)
+    found = read_validation(folder)
+    assert [one.good for one in found] == [True, False]
+    with styled("p"):
+        assert saved(against(found, folder, "p").figure, "svg")
