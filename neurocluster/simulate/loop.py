@@ -78,8 +78,7 @@ def begin_turn(process: Records, thread: Records) -> None:
 @jit
 def take_step(loop: Records, process: Records, thread: Records) -> None:
     """Let a turn do one thing; see whether that was its last."""
-    process.took = process.moved = process.empty = process.full = 0
-    process.freed = 0
+    process.took = process.moved = process.freed = 0
     packets = process.packets
     if take_turn(np.int64(process.turn_at)) < 0:
         loop.faulty = thread.process + 1
@@ -126,6 +125,7 @@ def main_step(loop: Records, index: int) -> int:
     thread = thread_of(loop, index)
     process = process_of(loop, thread.process)
     process.begin = process.now = loop.now
+    process.sends = 0
     if thread.turning == ENDED:
         thread.turning = BETWEEN
         if rests(loop, index):

@@ -18,6 +18,7 @@ from neurocluster.simulate import loop as l
 from neurocluster.simulate import records as r
 from neurocluster.simulate.costs import FREE, Cost, Costs
 from neurocluster.simulate.handling import handler_functions
+from neurocluster.simulate.processors import MOST_STALE
 from neurocluster.simulate.wires import socket_functions
 from neurocluster.transport.hindrance import Hindrance
 from neurocluster.transport.outlets import TURN
@@ -99,6 +100,7 @@ class Machine:
         for host, count in zip(self.hosts, cores, strict=True):
             host["cores"], host["queue_size"] = count, 2 * processes
             host["queue_at"] = self._address(np.zeros(2 * processes, np.int64))
+            host["cores_at"] = self._address(np.full(count, -1, np.int64))
 
     def _address(self, array: npt.NDArray[np.generic]) -> int:
         self._kept.append(array)
@@ -280,7 +282,7 @@ class Machine:
             process["mail_at"] = self._address(np.zeros(size, np.int64))
         packets = int(self.links["ring_size"][: self._linked].sum())
         timers = int(self.processes["most_timers"][: self._added].sum())
-        size = packets + timers + 4 * self._added + 16
+        size = packets + timers + (4 + 2 * MOST_STALE) * self._added + 16
         self.loop[0]["heap_size"] = size
         self.loop[0]["heap_at"] = self._address(np.zeros((size, 3), np.int64))
         for index in range(self._added):

@@ -1,12 +1,14 @@
 """Share the cores of a host among threads; compiled.
 
-A host has one run queue, first come, first served, and as many cores as it has. Who
-has a core keeps it until it sleeps, or until its slice is over while others wait. This
-is what a Linux scheduler does with threads whose work between two sleeps, some tens of
-microseconds, is far shorter than a slice: who wakes waits for a core, and meanwhile its
-packets gather, so that one wake-up serves several. Processor sharing, the limit of
-slices that go to zero, would have each of them served at once and wake-ups cost too
-much. Cores are not told apart: a thread that waits takes the first that is free.
+A host has some cores, and a queue of threads that wait for one. They are served fairly,
+as by Linux: each has a virtual time, what it has used so far, and who has used least is
+next. Who wakes up while all cores work takes the core of the one that has used most, if
+that is more than it has itself; who slept long gets credit for a slice at most (Stoica
+and Abdel-Wahab, "Earliest Eligible Virtual Deadline First", 1995, in Linux since 6.6;
+all slices are equal here, so the least virtual time has the earliest deadline). So
+threads that work little, ZeroMQ's, interrupt the others for nearly each packet, and
+packets gather less than in a queue of first come, first served. Cores are not told
+apart.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ from neurocluster.simulate.records import (
 from neurocluster.transport.turn import CLOCK, INPUT, OUTBOUND_FULL, SLEEP
 
 U = np.uint64
+MOST_STALE = 8
+"""Times that a step is interrupted; each leaves an event."""
 
 
 @jit
@@ -53,34 +57,131 @@ def host_of(loop: Records, index: int) -> Records:
 
 
 @jit
+def used(loop: Records, thread: Records) -> int:
+    """Return a thread's virtual time, ns."""
+    if thread.state == RUNS and loop.now > thread.began:
+        return thread.virtual + loop.now - thread.began
+    return thread.virtual
+
+
+@jit
+def mean_used(loop: Records, host: Records) -> int:
+    """Return the mean virtual time of those that have a core or wait for one."""
+    queue = carray(pointer(host.queue_at), host.queue_size, np.int64)
+    cores = carray(pointer(host.cores_at), host.cores, np.int64)
+    total = count = np.int64(0)
+    base = host.virtual
+    for k in range(host.queue_count):
+        total += used(loop, thread_of(loop, queue[k])) - base
+        count += 1
+    for k in range(host.cores):
+        if cores[k] >= 0:
+            total += used(loop, thread_of(loop, cores[k])) - base
+            count += 1
+    if count:
+        host.virtual = base + total // count
+    return host.virtual
+
+
+@jit
 def dispatch(loop: Records, index: int, late: int) -> None:
-    """Give a core to a thread, which begins after ``late`` ns."""
+    """Give a free core to a thread, which begins after ``late`` ns."""
     thread = thread_of(loop, index)
+    host = host_of(loop, thread.host)
+    cores = carray(pointer(host.cores_at), host.cores, np.int64)
+    core = 0
+    while cores[core] >= 0:
+        core += 1
+    cores[core] = index
     begin = loop.now + late
     thread.processor_ns += begin - thread.since
-    thread.state, thread.since = RUNS, begin
+    thread.state, thread.began, thread.yields = RUNS, begin, 0
     thread.slice_end = begin + max(loop.quantum_ns, 1)
-    push(loop, begin, TURN_END, index)
+    thread.since = begin + thread.rest
+    thread.cpu_ns += thread.rest
+    thread.rest = 0
+    push(loop, thread.since, TURN_END, index)
+
+
+@jit
+def leave(loop: Records, index: int) -> None:
+    """Take a thread off its core, which is free then."""
+    thread = thread_of(loop, index)
+    host = host_of(loop, thread.host)
+    cores = carray(pointer(host.cores_at), host.cores, np.int64)
+    core = 0
+    while cores[core] != index:
+        core += 1
+    cores[core] = -1
+    thread.virtual = used(loop, thread)
 
 
 @jit
 def enqueue(host: Records, index: int) -> None:
-    """Let a thread wait for a core, behind all others."""
+    """Let a thread wait for a core."""
     queue = carray(pointer(host.queue_at), host.queue_size, np.int64)
-    queue[(host.queue_first + host.queue_count) % host.queue_size] = index
+    queue[host.queue_count] = index
     host.queue_count += 1
 
 
 @jit
+def first_in_queue(loop: Records, host: Records) -> int:
+    """Return the place of who is next: has used least, of equals waits longest."""
+    queue = carray(pointer(host.queue_at), host.queue_size, np.int64)
+    best = 0
+    for k in range(1, host.queue_count):
+        one, other = thread_of(loop, queue[k]), thread_of(loop, queue[best])
+        if one.virtual < other.virtual or (
+            one.virtual == other.virtual and one.since < other.since
+        ):
+            best = k
+    return best
+
+
+@jit
 def next_in_queue(loop: Records, host: Records) -> None:
-    """Give a core that is free to whoever waits longest, if anybody does."""
+    """Give a core that is free to whoever is next, if anybody waits."""
     if host.queue_count == 0:
         host.busy -= 1
         return
     queue = carray(pointer(host.queue_at), host.queue_size, np.int64)
-    index = queue[host.queue_first]
-    host.queue_first = (host.queue_first + 1) % host.queue_size
+    place = first_in_queue(loop, host)
+    index = queue[place]
     host.queue_count -= 1
+    for k in range(place, host.queue_count):
+        queue[k] = queue[k + 1]
+    dispatch(loop, index, 0)
+
+
+@jit
+def take_core(loop: Records, host: Records, index: int) -> None:
+    """Let a thread that woke up have the core of one that has used more, or wait.
+
+    Who has to leave does so at once, unless the step that it is in sends something,
+    which has its time already: then at the step's end.
+    """
+    thread = thread_of(loop, index)
+    cores = carray(pointer(host.cores_at), host.cores, np.int64)
+    victim, most = np.int64(-1), thread.virtual
+    for k in range(host.cores):
+        one = thread_of(loop, cores[k])
+        if one.began <= loop.now and one.yields == 0 and used(loop, one) > most:
+            victim, most = cores[k], used(loop, one)
+    if victim < 0:
+        enqueue(host, index)
+        return
+    other = thread_of(loop, victim)
+    sends = process_of(loop, other.process).sends
+    if other.is_io or sends or other.stale >= MOST_STALE or other.since <= loop.now:
+        other.yields = 1
+        enqueue(host, index)
+        return
+    leave(loop, victim)
+    other.rest = other.since - loop.now
+    other.cpu_ns -= other.rest
+    other.stale += 1  # its event stands
+    other.state, other.since = READY, loop.now
+    enqueue(host, victim)
     dispatch(loop, index, 0)
 
 
@@ -113,8 +214,10 @@ def wake(loop: Records, index: int) -> None:
     thread.woken = 1
     thread.wakes += 1
     host = host_of(loop, thread.host)
+    credit = min(max(thread.lag, 0), loop.quantum_ns)
+    thread.virtual = max(thread.virtual, mean_used(loop, host) - credit)
     if host.busy == host.cores:
-        enqueue(host, index)
+        take_core(loop, host, index)
         return
     host.busy += 1
     process = process_of(loop, thread.process)
@@ -132,28 +235,43 @@ def wake(loop: Records, index: int) -> None:
 def sleep(loop: Records, index: int, cause: int) -> None:
     """Let a thread sleep, which gives its core to the next."""
     thread = thread_of(loop, index)
+    host = host_of(loop, thread.host)
+    thread.lag = mean_used(loop, host) - used(loop, thread)
+    leave(loop, index)
     thread.state, thread.since, thread.cause = SLEEPS, loop.now, cause
-    next_in_queue(loop, host_of(loop, thread.host))
+    next_in_queue(loop, host)
 
 
 @jit
 def work(loop: Records, index: int, end: int) -> None:
     """Let a thread work on its core until a time."""
     thread = thread_of(loop, index)
-    spent = end - loop.now
-    thread.cpu_ns += spent
+    thread.cpu_ns += end - loop.now
     thread.since = end
-    host_of(loop, thread.host).cpu_ns += spent
     push(loop, end, TURN_END, index)
 
 
 @jit
 def preempted(loop: Records, index: int) -> bool:
-    """Take the core of a thread whose slice is over while others wait."""
+    """Take the core of a thread that is to leave it, or has had it for its slice.
+
+    Also tells the event of a step that was interrupted, which means nothing any more.
+    """
     thread = thread_of(loop, index)
+    if thread.stale:  # it comes before that of the step's rest
+        thread.stale -= 1
+        return True
     host = host_of(loop, thread.host)
-    if loop.now < thread.slice_end or host.queue_count == 0:
+    over = thread.yields or loop.now >= thread.slice_end
+    thread.yields = 0
+    if not over or host.queue_count == 0:
         return False
+    queue = carray(pointer(host.queue_at), host.queue_size, np.int64)
+    first = thread_of(loop, queue[first_in_queue(loop, host)])
+    if first.virtual > used(loop, thread):
+        thread.slice_end = loop.now + max(loop.quantum_ns, 1)
+        return False
+    leave(loop, index)
     thread.state, thread.since = READY, loop.now
     enqueue(host, index)
     next_in_queue(loop, host)

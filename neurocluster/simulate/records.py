@@ -59,7 +59,13 @@ LOOP: Final = _fields(
     "clients",
 )
 HOST: Final = _fields(
-    "cores", "busy", "queue_at", "queue_size", "queue_first", "queue_count", "cpu_ns"
+    "cores",
+    "cores_at",  # int64 (cores,): thread on each, or -1
+    "busy",
+    "queue_at",  # int64 (queue_size,): threads that wait for a core
+    "queue_size",
+    "queue_count",
+    "virtual",  # mean virtual time of those who have a core or wait for one
 )
 THREAD: Final = _fields(
     "host",
@@ -69,6 +75,12 @@ THREAD: Final = _fields(
     "since",  # when it came into its state; of one that runs, until when it works
     "cause",  # for which it sleeps, see `transport.turn.CAUSES`
     "slice_end",
+    "began",  # to run, on the core that it has
+    "virtual",  # time that it has used, up to then; see `processors`
+    "lag",  # how much less than others it had used when it fell asleep
+    "rest",  # of a step that was interrupted
+    "stale",  # events of such steps
+    "yields",  # it leaves its core at the end of its step
     "turning",  # BETWEEN, IN_TURN or ENDED; of a main thread
     "woken",  # its next job is the first after a sleep; of an I/O thread
     "cpu_ns",
@@ -102,8 +114,7 @@ PROCESS: Final = _fields(
     "arrived",  # packets that can be received
     "took",  # this step received a packet
     "moved",  # this step received or sent one
-    "empty",  # this step found the inbox empty
-    "full",  # this step found a link full
+    "sends",  # this step sent something
     "freed",  # 1 + link that has room again since this step
     "roomy",  # a full link has room again since this turn began
     "receive_at",  # the engine's own functions, see `link.buffers.Handler`

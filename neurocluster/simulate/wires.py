@@ -60,7 +60,6 @@ def receive_packet(process: Records, at: int) -> int:
         turn.errno_at = process.interrupted_at
         return -1
     if process.arrived == 0:
-        process.empty = 1
         turn.errno_at = process.again_at
         return -1
     loop = carray(pointer(process.loop_at), 1, LOOP)[0]
@@ -103,7 +102,7 @@ def send_packet(link: Records, at: int, size: int) -> int:
     if link.full or link.count >= min(
         link.room + link.kernel_bytes // (size + SKB_BYTES), link.ring_size
     ):
-        link.full = link.waiting = process.full = 1
+        link.full = link.waiting = 1
         if link.blocked_since < 0:
             link.blocked_since = process.now
         return -1
@@ -114,7 +113,7 @@ def send_packet(link: Records, at: int, size: int) -> int:
     copy_bytes(link.ring_at + U(k * link.slot), U(at), U(size))
     carray(pointer(link.sizes_at), link.ring_size, np.int64)[k] = size
     link.count += 1
-    process.moved = 1
+    process.moved = process.sends = 1
     costs = costs_of(process)
     cost = costs.send_fixed + costs.send_byte * size
     charge(process, cost * draw(process, costs.send_factors_at))
@@ -131,6 +130,7 @@ def post(loop: Records, index: int, time: int) -> None:
     sizes[(link.first + link.count) % link.ring_size] = CONTROL_BYTES
     link.count += 1
     link.to_send += 1
+    process_of(loop, link.source).sends = 1
     push(loop, time, HANDED, index)
 
 
