@@ -3,8 +3,8 @@
 #
 #     tools/test.sh [--slow] [options of pytest]
 #
-# Integration tests run one by one, after all others on all cores; with options of
-# pytest whatever they choose runs one by one.
+# Tests that need the machine for themselves (marked `alone`) run one by one, after all
+# others on all cores; with options of pytest whatever they choose runs one by one.
 set -uo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
     sed -n '2,7s/^# \{0,1\}//p' "$0"
@@ -14,10 +14,10 @@ fi
 source "$(dirname "${BASH_SOURCE[0]}")/../deploy/environment.sh"
 prepare_environment dev
 cd "$ROOT" || exit 2
-slow=(-m "not slow and not hosts")
+marks="not slow and not hosts"
 arguments=()
 for argument in "$@"; do
-    if [ "$argument" = --slow ]; then slow=(-m "not hosts"); else arguments+=("$argument"); fi
+    if [ "$argument" = --slow ]; then marks="not hosts"; else arguments+=("$argument"); fi
 done
 bin="$ROOT/.venv/bin"
 
@@ -36,9 +36,10 @@ check "mypy" "$bin/mypy"
 check "imports" "$bin/lint-imports"
 check "kernels" "$PYTHON_ENV" -m neurocluster warm
 if [ ${#arguments[@]} -gt 0 ]; then
-    check "pytest" "$PYTHON_ENV" -m pytest "${slow[@]}" "${arguments[@]}"
+    check "pytest" "$PYTHON_ENV" -m pytest -m "$marks" "${arguments[@]}"
     exit
 fi
-check "pytest: all but integration" "$PYTHON_ENV" -m pytest "${slow[@]}" \
-    -n auto --dist worksteal --ignore tests/integration tests
-check "pytest: integration" "$PYTHON_ENV" -m pytest "${slow[@]}" tests/integration
+check "pytest: on all cores" "$PYTHON_ENV" -m pytest -m "$marks and not alone" \
+    -n auto --dist worksteal tests
+check "pytest: one by one" "$PYTHON_ENV" -m pytest -m "$marks and alone" \
+    tests/integration

@@ -17,7 +17,7 @@ KINDS = (
 
 def test_nothing_but_counters_moves():
     done = subprocess.run(
-        [sys.executable, "-m", "tools.flood", "--messages", "20000"], cwd=ROOT,
+        [sys.executable, "-m", "tools.flood", "--messages", "5000"], cwd=ROOT,
         capture_output=True, check=False, text=True, timeout=300, env=ENVIRONMENT,
     )  # fmt: skip
     print(done.stdout)

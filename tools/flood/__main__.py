@@ -1,7 +1,7 @@
 """Flood every socket of a running cluster, and print what came of it.
 
     python -m tools.flood                      # a million messages to each, minutes
-    python -m tools.flood --messages 20000     # the short form
+    python -m tools.flood --messages 5000      # the short form
 
 A controller, four workers and a client run on this machine, over tcp and with a key;
 the client streams all the while. Each listening socket gets arbitrary messages from
