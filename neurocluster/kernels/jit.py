@@ -16,10 +16,11 @@ from numba.core import caching
 from numba.extending import intrinsic as _numba_intrinsic
 
 from neurocluster.kernels.cache import cache_folder
-from neurocluster.kernels.stored import KernelFiles
+from neurocluster.kernels.stored import KernelFiles, keep_together
 
 numba.config.CACHE_DIR = str(cache_folder())
 caching.IndexDataCacheFile = KernelFiles  # type: ignore[misc]
+keep_together(caching)
 
 F = TypeVar("F", bound=Callable[..., Any])
 

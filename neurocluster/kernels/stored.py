@@ -5,6 +5,9 @@ that compile two forms of a function at once take the same number, and from then
 one form's code is found under the key of the other (numba issue 4807 and its like):
 a kernel runs on tables of another shape. Here a file is named by a digest of its key
 and holds the key; there is no index, so nothing is shared but what is equal.
+
+The folder is named by a digest of all sources, so the place of a checkout or an
+environment is left out of names: a second one finds what the first compiled.
 """
 
 from __future__ import annotations
@@ -15,12 +18,32 @@ import logging
 import pickle
 import uuid
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numba
 from numba.core.serialize import dumps
 
+ROOT: Final = Path(__file__).resolve().parents[1]
 _log = logging.getLogger(__name__)
+
+
+def keep_together(caching: Any) -> None:
+    """Have numba name folders of this package's kernels by module, not by place.
+
+    Args:
+        caching: ``numba.core.caching``; the class's name has an underscore before 0.66.
+    """
+    name = "UserProvidedCacheLocator"
+    locator = getattr(caching, name, None) or getattr(caching, f"_{name}")
+    by_place = locator.get_suitable_cache_subpath
+
+    def folder_of(file: str) -> str:
+        parent = Path(file).resolve().parent
+        if not parent.is_relative_to(ROOT):
+            return str(by_place(file))
+        return ".".join((ROOT.name, *parent.relative_to(ROOT).parts))
+
+    locator.get_suitable_cache_subpath = staticmethod(folder_of)
 
 
 class KernelFiles:

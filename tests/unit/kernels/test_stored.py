@@ -1,6 +1,7 @@
 """Compiled kernels are found under their own key only, whoever wrote at once."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +83,38 @@ def test_forms_compiled_at_the_same_time_are_not_mixed_up(tmp_path):
     assert done.stdout.strip() == "[]"
     kept = list((tmp_path / "cache").rglob("forms.form.locals.add-*.nbc"))
     assert len(kept) == EACH * TOGETHER
+
+
+USES = """
+import sys
+import neurocluster.kernels.draw as draw
+from neurocluster.link.gate import GATE, let_in
+import numpy as np
+gate = np.zeros(1, GATE)
+let_in(gate.ctypes.data, 3)
+assert gate[0]["limit"] == 3
+(stats,) = [let_in.stats]
+print(draw.__file__, sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
+"""
+
+
+def test_another_place_finds_what_was_compiled(tmp_path):
+    cache = tmp_path / "cache"
+    told = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        shutil.copytree(
+            ROOT / "neurocluster", folder / "neurocluster",
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", USES], cwd=folder, capture_output=True, text=True,
+            env=os.environ | {"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(folder)},
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        file, *counts = done.stdout.split()
+        assert file.startswith(str(folder))
+        told.append(counts)
+    assert told == [["0", "1"], ["1", "0"]]
