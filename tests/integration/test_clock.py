@@ -43,6 +43,7 @@ def test_a_clock_changes_times_and_nothing_else(clock, free, tmp_path):
         assert found["window"] == 1
 
 
+@pytest.mark.slow
 def test_batches_give_the_same_for_every_cut(free, tmp_path):
     """Sums do not depend on the order in which spikes arrive."""
     found = [
