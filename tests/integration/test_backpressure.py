@@ -113,7 +113,7 @@ class SocketCluster:
 
 
 @pytest.mark.parametrize("where", ["ipc", "tcp"])
-@pytest.mark.parametrize("window", [1, 3, FRAMES])
+@pytest.mark.parametrize("window", [1, pytest.param(3, marks=pytest.mark.slow), FRAMES])
 @pytest.mark.parametrize("slow", ["conv2.0", CLIENT])
 async def test_a_slow_reader_loses_nothing(where, window, slow):
     graph, images = golden_graph(), load_dataset().images[:FRAMES]

@@ -106,7 +106,9 @@ def test_batches_that_would_have_no_bound_are_refused():
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("clock", ["pipeline", "layer"])
+@pytest.mark.parametrize(
+    "clock", ["pipeline", pytest.param("layer", marks=pytest.mark.slow)]
+)
 def test_nodes_that_tell_each_other_give_the_same(clock, free, tmp_path):
     found = run(tmp_path / "run", "--clock", clock, "--barrier", "dissemination")
     assert counts(tmp_path / "run") == free
@@ -131,7 +133,9 @@ def test_a_cut_network_loses_nothing_under_either_barrier(barrier, tmp_path):
     assert found["barrier"]["rounds"] >= 79
 
 
-@pytest.mark.parametrize("barrier", ["central", "dissemination"])
+@pytest.mark.parametrize(
+    "barrier", ["central", pytest.param("dissemination", marks=pytest.mark.slow)]
+)
 def test_a_straggler_is_named_and_what_others_wait_for_it_is_told(barrier, tmp_path):
     run(
         tmp_path / "run", "--clock", "pipeline", "--straggler", "conv2.0=200",

@@ -16,6 +16,7 @@ from tests.support.builders import small_graph
 from tests.support.simulated import simulate, small_work
 
 FRAMES = 60
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

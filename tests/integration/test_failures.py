@@ -58,7 +58,13 @@ def assert_whole(out, frames):
 
 @pytest.mark.parametrize(
     ("hit", "words", "slot"),
-    [(signal.SIGKILL, KILLED, k) for k in range(4)] + [(signal.SIGSTOP, SILENT, 1)],
+    [
+        *(
+            pytest.param(signal.SIGKILL, KILLED, k, marks=[pytest.mark.slow] * (k != 1))
+            for k in range(4)
+        ),
+        (signal.SIGSTOP, SILENT, 1),
+    ],
 )
 def test_a_lost_worker_is_replaced_and_its_user_told(hit, words, slot, tmp_path):
     out = tmp_path / "out"

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tools.latency.clocks import Wrong
 from tools.latency.cluster import Setting, run_phase
 
@@ -50,6 +52,7 @@ def check(code, found, clock="udp"):
         assert clocks == [*[clock] * 4, "shared"]
 
 
+@pytest.mark.slow
 def test_the_truth_lies_within_the_bound_of_every_packet(tmp_path):
     out = tmp_path / "latency"
     check(*prove(out, "--seconds", 4, "--no-namespaces"))

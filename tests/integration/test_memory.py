@@ -65,6 +65,7 @@ def bounds():
     }
 
 
+@pytest.mark.slow
 async def test_workers_stay_below_the_bound_of_describe():
     await peaks(0, **IDLE)  # a compiler, where it runs, takes more than anything
     base, busy = await peaks(0, **IDLE), await peaks(FRAMES, **BUSY)
@@ -106,7 +107,10 @@ def check(plan, found, names):
     "settings",
     [
         {**IDLE, "frames": 60, "compare": True},
-        {"window": 512, "split": CUT, "frames": 4000, "compare": False},
+        pytest.param(
+            {"window": 512, "split": CUT, "frames": 4000, "compare": False},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["small", "large window, cut"],
 )

@@ -176,6 +176,7 @@ def test_stop_now_does_not_wait_for_frames(cluster):
     assert code(controller) == 0
 
 
+@pytest.mark.slow
 def test_a_second_stop_does_not_wait_either(cluster):
     """While a worker is missing, frames in flight cannot finish."""
     controller = cluster.controller(*SLOW)
@@ -191,6 +192,7 @@ def test_a_second_stop_does_not_wait_either(cluster):
     stopped_early(client, cluster.folder / "out")
 
 
+@pytest.mark.slow
 def test_a_drain_that_takes_too_long_is_told_and_fails(cluster):
     controller = cluster.controller(*SLOW)
     workers = cluster.workers()

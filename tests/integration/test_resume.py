@@ -42,7 +42,9 @@ def assert_same(out, tmp_path, frames):
     assert summary(out)["accuracy_by_count"] == summary(good)["accuracy_by_count"]
 
 
-@pytest.mark.parametrize("end", ["kill", "interrupt"])
+@pytest.mark.parametrize(
+    "end", ["kill", pytest.param("interrupt", marks=pytest.mark.slow)]
+)
 def test_a_run_goes_on(end, tmp_path):
     out = tmp_path / "out"
     process = start("run", "--out", out, "--frames", 3000, "--no-compare", *SLOW)

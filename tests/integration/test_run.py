@@ -99,6 +99,7 @@ def test_json_summary_is_the_file(tmp_path):
     assert json.loads(done.stdout) == summary(out)
 
 
+@pytest.mark.slow
 def test_separate_commands_do_the_same(tmp_path):
     connection, out = tmp_path / "c.json", tmp_path / "out"
     controller = start("controller", "--connection", connection, "--once")

@@ -237,8 +237,8 @@ def full_disk(_good: list[Any]) -> Told:
 
 
 CASES: Final[dict[Callable[[list[Any]], Told], bool]] = {
-    client_stopped: True, controller_killed: True, client_killed: True,
-    parent_killed: True, zombie: True,
+    client_stopped: False, controller_killed: True, client_killed: True,
+    parent_killed: True, zombie: False,
     duplicate: False, two_clients: False, two_controllers: False, full_disk: True,
 }  # fmt: skip
 """All cases, and whether each is part of the short form."""

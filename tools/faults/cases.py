@@ -178,12 +178,13 @@ def _at_all_moments(seed: int, random: Random) -> Iterator[Case]:
         bound = None if none else 1.0
         yield Case(
             "kill -9 of a worker", moment, to_worker(injure.kill, *victims, seed=seed),
-            bound, words="" if none else KILLED, short=True,
+            bound, words="" if none else KILLED,
+            short=moment in (FIRST, MIDDLE, RECOVERY),
         )  # fmt: skip
         yield Case(
             "SIGSTOP of a worker", moment, to_worker(injure.stop, *victims, seed=seed),
             None if none else 2.0, words="" if none else SILENT,
-            short=moment in (MIDDLE, DRAINING),
+            short=moment == MIDDLE,
         )  # fmt: skip
         if moment not in (DRAINING, BEFORE_GO):
             yield Case(
@@ -218,7 +219,7 @@ def _to_workers(one: int, two: int) -> Iterator[Case]:
     )
     yield Case(
         "a worker 20 times slower for 1.5 s", MIDDLE, slowed(one, 20, 1.5), None,
-        short=True, long=True,
+        long=True,
     )  # fmt: skip
     yield Case(
         "kill -9 of a worker, then SIGSTOP of another", RECOVERY,
@@ -234,7 +235,7 @@ def _to_their_means(one: int, two: int, undo: ExitStack) -> Iterator[Case]:
     )  # fmt: skip
     yield Case(
         "no more file descriptors in a worker, another killed", MIDDLE,
-        starved(one, two, undo, memory=False), 1.0, short=True,
+        starved(one, two, undo, memory=False), 1.0,
     )  # fmt: skip
     yield Case(
         "memory cgroup of 1 MiB for a worker, another killed", MIDDLE,

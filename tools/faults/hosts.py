@@ -74,10 +74,11 @@ def main(*, everything: bool, seed: int, only: str) -> int:
 
 
 def once(found: Iterable[Case], random: Random) -> Iterator[Case]:
-    """Yield each fault at one moment, and some of the pairs."""
+    """Yield each fault once, with spares or without, and some of the pairs."""
     by_fault: dict[str, list[Case]] = {}
     for case in found:
-        by_fault.setdefault(case.fault, []).append(case)
+        fault = case.fault.partition(", with spares")[0].partition(", no spares")[0]
+        by_fault.setdefault(fault, []).append(case)
     pairs = [fault for fault in by_fault if ", and " in fault]
     drawn = random.sample(pairs, min(PAIRS, len(pairs)))
     for fault, same in by_fault.items():
