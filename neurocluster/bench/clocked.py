@@ -1,9 +1,10 @@
 """Measure what a central barrier costs, on real clusters of two and three workers.
 
-With one frame in flight most rounds of a clock have work for one member and none for
-the others. What a member does more than without a clock, by rounds, is what it costs to
-hear of a round, to take a turn for it and to say that it is done. The controller does
-nothing else.
+What a member does more than without a clock, by rounds, less the turns that it takes
+more, is what it costs to hear of a round and to say that it is done. It is measured as
+clocks are used, with the window full: with one frame in flight most members have
+nothing else to do, and the same messages cost half as much, for what handles them is
+still in the processor's caches. The controller does nothing else.
 """
 
 from __future__ import annotations
@@ -34,12 +35,14 @@ class Price:
     Attributes:
         nodes: Workers and client.
         member_ns: Work of a member's main thread, mean.
+        turns: That a member takes more than without a clock.
         controller_ns: Work of the controller's.
         round_ns: From round to round.
     """
 
     nodes: int
     member_ns: float
+    turns: float
     controller_ns: float
     round_ns: float
 
@@ -58,7 +61,7 @@ def measure_prices(
             save_network(network, pair.graph)
             images = np.resize(pair.images, (frames, pair.images.shape[1]))
             settings = config.replace(
-                network=network, threshold=(), split=pair.split, window=1, compare=False
+                network=network, threshold=(), split=pair.split, compare=False
             )
             free = observe(settings, images)
             clocked = observe(settings.replace(clock="pipeline"), images)
@@ -77,6 +80,7 @@ def price_of(free: Observed, clocked: Observed) -> Price:
     rounds = clocked.rounds
     return Price(
         len(names) + 1, max(sum(more) / len(more) / rounds, 0.0),
+        (clocked.turns - free.turns) / rounds,
         max(controller / rounds, 0.0), clocked.wall_ns / clocked.frames / rounds,
     )  # fmt: skip
 
@@ -90,9 +94,9 @@ def fit_prices(prices: Sequence[Price], wake_ns: float) -> dict[str, Cost]:
 
     Args:
         prices: At least one.
-        wake_ns: Of a turn, which a round needs in each member; it is charged anyway.
+        wake_ns: Of a turn; those that members take more are charged anyway.
     """
-    member = max(median(p.member_ns for p in prices) - wake_ns, 0.0) / PARTS
+    member = median(max(p.member_ns - wake_ns * p.turns, 0.0) for p in prices) / PARTS
     controller = median(p.controller_ns / p.nodes for p in prices) / PARTS
     return {
         "clock_hear": Cost({"fixed": member}),

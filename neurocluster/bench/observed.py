@@ -1,11 +1,11 @@
-"""Run a real cluster and see what each of its threads did, after a warm-up."""
+"""Run a real cluster and see what its main threads did, after a warm-up."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import uvloop
@@ -25,24 +25,19 @@ PACKETS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What the threads of a process did, ns.
+    """What the main thread of a process did, ns.
 
     Attributes:
-        cpu: Of the main thread.
+        cpu: It worked.
         delay: It could have run, and had no core.
-        others: Work of all other threads.
     """
 
     cpu: int
     delay: int
-    others: int
 
     def since(self, before: Ran) -> Ran:
         """Return what was done since then."""
-        return Ran(
-            self.cpu - before.cpu, self.delay - before.delay,
-            self.others - before.others,
-        )  # fmt: skip
+        return Ran(self.cpu - before.cpu, self.delay - before.delay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +51,7 @@ class Observed:
         ran: By partition, ``client`` and ``controller``, in this time.
         packets: Of one frame, all links, the warm-up included.
         rounds: Of a clock, for one frame; 0 without.
-        slowest: By node, what it waited for the slowest one, ns, of the whole run.
+        turns: Of a worker, mean, for one frame; the warm-up included.
     """
 
     rows: Records
@@ -65,13 +60,7 @@ class Observed:
     ran: Mapping[str, Ran]
     packets: float
     rounds: float
-    slowest: Mapping[str, int]
-
-    @property
-    def frames_per_second(self) -> float:
-        """Return the frames a second."""
-        done = self.rows["done_ns"]
-        return (len(done) - 1) / (float(done[-1] - done[0]) / 1e9)
+    turns: float
 
     @property
     def workers(self) -> list[Ran]:
@@ -80,16 +69,9 @@ class Observed:
 
 
 def ran(pid: int) -> Ran:
-    """Return what the threads of a process did so far."""
-    tasks = Path(f"/proc/{pid}/task")
-    main, others = (0, 0), 0
-    for task in tasks.iterdir():
-        words = (task / "schedstat").read_text().split()
-        if task.name == str(pid):
-            main = int(words[0]), int(words[1])
-        else:
-            others += int(words[0])
-    return Ran(*main, others)
+    """Return what the main thread of a process did so far."""
+    words = Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()
+    return Ran(int(words[0]), int(words[1]))
 
 
 def observe(config: RunConfig, images: U8) -> Observed:
@@ -132,12 +114,10 @@ async def _stream(config: RunConfig, template: Template, images: U8) -> Observed
         reports, barrier = session.reports, session.barrier
     rows = np.concatenate([chunk.rows for chunk in chunks])
     packets = sum(row[PACKETS] for r in reports for row in r["outbound"])
+    workers = [r["worker"] for r in reports if r["worker"]["partition"] >= 0]
+    turns = sum(counts["turns"] for counts in workers) / len(workers)
     return Observed(
         rows[len(rows) // WARM :], int(rows["done_ns"][-1]) - begin_ns,
         int((rows["done_ns"] > begin_ns).sum()), spent, packets / len(rows),
-        barrier.get("rounds", 0) / len(rows), _slowest(barrier),
+        barrier.get("rounds", 0) / len(rows), turns / len(rows),
     )  # fmt: skip
-
-
-def _slowest(barrier: Mapping[str, Any]) -> dict[str, int]:
-    return {row[0]: int(row[1]) for row in barrier.get("nodes", ())}

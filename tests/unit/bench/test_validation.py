@@ -63,19 +63,22 @@ def test_a_wrong_grid_is_refused(text, words, tmp_path):
         read_grid(path)
 
 
-def observed(worker, controller, wall, rounds):
+def observed(worker, controller, wall, rounds, turns=0.5):
     ran = {
-        "client": Ran(0, 0, 0), "controller": Ran(controller, 0, 0),
-        "a.0": Ran(worker, 0, 0), "b.0": Ran(worker, 0, 0),
+        "client": Ran(0, 0), "controller": Ran(controller, 0), "a.0": Ran(worker, 0),
+        "b.0": Ran(worker, 0),
     }  # fmt: skip
-    return Observed([], wall, 10, ran, 1.0, rounds, {})
+    return Observed([], wall, 10, ran, 1.0, rounds, turns)
 
 
 def test_a_round_costs_what_is_beyond_a_run_without_a_clock():
     free = observed(1_000, 50, 10_000, 0)
-    clocked = observed(1_000 + 10 * 3 * 40, 100 + 10 * 3 * 90, 20_000, 3)
+    clocked = observed(1_000 + 10 * 3 * 40, 100 + 10 * 3 * 90, 20_000, 3, turns=6.5)
     price = price_of(free, clocked)
-    assert price == Price(3, pytest.approx(40), pytest.approx(90), 20_000 / 30)
-    costs = fit_prices([price], wake_ns=10)
-    assert costs["clock_hear"]["fixed"] == costs["clock_tell"]["fixed"] == 15
+    assert price == Price(
+        3, pytest.approx(40), pytest.approx(2), pytest.approx(90), 20_000 / 30
+    )
+    costs = fit_prices([price], wake_ns=5)
+    assert costs["clock_hear"]["fixed"] == pytest.approx(15)
+    assert costs["clock_tell"]["fixed"] == pytest.approx(15)
     assert costs["barrier_hear"]["fixed"] == pytest.approx(15)
