@@ -5,18 +5,19 @@
 #     tools/test_hosts.sh [options of pytest]      tests only
 #
 # Each fault happens once, at moments and in pairs that are drawn, and each engine starts
-# and stops ten times; with --all each fault at each of its moments, and a hundred times.
+# and stops ten times; with --all each fault at each of its moments, and a hundred times,
+# and tests that take long are made, too.
 # It needs root on Debian, and installs what is missing: iproute2, nftables, sshd, Slurm,
 # and a Python of the distribution with neurocluster in /opt/neurocluster-hosts. What
 # cannot be had is a failure, never a skip.
 set -euo pipefail
 if [ "${1:-}" = --help ] || [ "${1:-}" = -h ]; then
-    sed -n '2,11s/^# \{0,1\}//p' "$0"
+    sed -n '2,12s/^# \{0,1\}//p' "$0"
     exit 0
 fi
-faults=(--hosts)
+faults=(--hosts) marks="hosts and not slow"
 if [ "${1:-}" = --all ]; then
-    faults+=(--all)
+    faults+=(--all) marks=hosts
     export NEUROCLUSTER_CYCLES=100
     shift
 fi
@@ -42,5 +43,5 @@ HOSTS_ENV=/opt/neurocluster-hosts
     -c "$ROOT/constraints.txt" "$ROOT[ssh]"
 cd "$ROOT"
 export NEUROCLUSTER_HOSTS_PYTHON="$HOSTS_ENV/bin/python"
-"$PYTHON_ENV" -m pytest -m hosts tests/hosts "$@"
+"$PYTHON_ENV" -m pytest -m "$marks" tests/hosts "$@"
 [ $# -gt 0 ] || "$PYTHON_ENV" -m tools.faults "${faults[@]}"

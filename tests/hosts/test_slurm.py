@@ -242,6 +242,7 @@ def test_a_lost_node_is_survived_before_slurm_notices(hosts, slurm, home):
     assert_only_lost(summary(out)["recoveries"], lost)
 
 
+@pytest.mark.slow
 def test_the_job_goes_on_when_slurm_has_given_the_node_up(hosts, slurm, home):
     images = np.tile(load_dataset().images, (10, 1, 1, 1)).reshape(-1, 28, 28)
     (home / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(images))

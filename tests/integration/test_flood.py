@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.processes import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
@@ -15,6 +17,7 @@ KINDS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_nothing_but_counters_moves():
     done = subprocess.run(
         [sys.executable, "-m", "tools.flood", "--messages", "5000"], cwd=ROOT,

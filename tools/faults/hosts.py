@@ -34,7 +34,7 @@ HANG_S: Final = 80.0
 """Longest that a case may take, its end included."""
 SOON_S: Final = 6.0
 """Until no worker is left where the hosts could hear that all is over."""
-PAIRS: Final = 4
+PAIRS: Final = 2
 """Of the short form."""
 
 
