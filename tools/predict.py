@@ -128,7 +128,7 @@ def main() -> int:
         parser.error(f"--jobs: {given.jobs} must be at least 1")
     try:
         predict(given)
-    except NeuroclusterError as error:
+    except (NeuroclusterError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -123,7 +123,7 @@ def main() -> int:
     given = parser.parse_args()
     try:
         return validate(given)
-    except NeuroclusterError as error:
+    except (NeuroclusterError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

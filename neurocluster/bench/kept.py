@@ -96,6 +96,14 @@ class Kept:
             csv.writer(file, lineterminator="\n").writerow(values)
 
     def add(self, line: Mapping[str, Any]) -> None:
-        """Write a line behind those before."""
-        self._append([line[name] for name in self._columns])
+        """Write a line behind those before.
+
+        Raises:
+            ConfigError: It cannot be written.
+        """
+        try:
+            self._append([line[name] for name in self._columns])
+        except OSError as error:
+            message = f"cannot write {self._path}: {error.strerror}"
+            raise ConfigError(message) from error
         self.lines.append(dict(line))

@@ -10,7 +10,8 @@ from numba import carray
 from neurocluster.dtypes import Records
 from neurocluster.kernels.jit import jit, native
 from neurocluster.kernels.memory import call1, call2, pointer
-from neurocluster.link.records import NODE, OUTBOUND
+from neurocluster.link.records import NODE
+from neurocluster.link.tape import packed
 from neurocluster.simulate.chance import draw
 from neurocluster.simulate.meter import charge
 from neurocluster.simulate.records import COSTS, PROCESS
@@ -20,32 +21,19 @@ U = np.uint64
 
 
 @jit
-def words_sent(process: Records) -> int:
-    """Return the spikes that a process has packed so far."""
-    node = carray(pointer(process.node_at), 1, NODE)[0]
-    links = carray(pointer(U(node.outbound_at)), node.outbound_count, OUTBOUND)
-    total = 0
-    for k in range(node.outbound_count):
-        total += links[k].spikes
-    return total
-
-
-@jit
 def charged_receive(process: Records, size: int) -> int:
     """Let the engine handle the packet in its buffer; charge what the meter did not."""
     costs = carray(pointer(process.costs_at), 1, COSTS)[0]
     process.factor = draw(process, costs.handle_factors_at)
     process.charged = 0
     node = carray(pointer(process.node_at), 1, NODE)[0]
-    packed, closed = np.int64(0), node.handled_frames
-    if process.is_client:
-        packed = words_sent(process)
+    before, closed = packed(node), node.handled_frames
     code = call2(process.receive_at, process.handles_at, U(size))
     process.moved = 1  # a packet may come from a clock's stash
     cost = 0.0 if process.charged else costs.handle_fixed
     if process.is_client:
         cost += costs.handle_spike * ((size - HEADER_BYTES) >> 1)
-        cost += costs.handle_fired * (words_sent(process) - packed)
+        cost += costs.handle_fired * (packed(node) - before)
         cost += costs.handle_frame * (node.handled_frames - closed)
     charge(process, cost * process.factor)
     return code

@@ -1,5 +1,7 @@
 """Lines of results: kept, gone on with, never mixed."""
 
+from pathlib import Path
+
 import pytest
 
 from neurocluster.bench.kept import Kept
@@ -60,6 +62,15 @@ def test_results_of_other_inputs_are_not_mixed(tmp_path):
     (tmp_path / "out" / "inputs.json").unlink()
     with pytest.raises(ConfigError, match="holds other results"):
         kept(tmp_path, costs="1")
+
+
+def test_a_full_disk_is_named_and_what_was_written_stays(tmp_path):
+    runs = kept(tmp_path)
+    runs.add({"name": "a", "value": 1})
+    runs._path = Path("/dev/full")
+    with pytest.raises(ConfigError, match="cannot write /dev/full: No space left"):
+        runs.add({"name": "b", "value": 2})
+    assert [line["name"] for line in kept(tmp_path).lines] == ["a"]
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
